@@ -1,0 +1,144 @@
+/* base.h - included first by every file of the compiler: memory, text, places, diagnostics.
+ *
+ * Knows nothing about models. One Arena a compilation; nothing is freed by hand. */
+#ifndef GRAFT_BASE_H
+#define GRAFT_BASE_H
+
+#include "config.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#define PRINTF_LIKE(fmt, first) __attribute__((format(printf, fmt, first)))
+#define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
+
+/* ------------------------------------------------------------------ arena.c */
+
+typedef struct Arena Arena;
+
+Arena *arena_create(void);
+void arena_destroy(Arena *arena);
+/* Zeroed memory, aligned to 64 bytes when size >= 64, else to 16. Never NULL: out of memory is fatal. */
+void *arena_alloc(Arena *arena, size_t size);
+char *arena_strndup(Arena *arena, const char *text, size_t length);
+char *arena_strdup(Arena *arena, const char *text);
+char *arena_printf(Arena *arena, const char *fmt, ...) PRINTF_LIKE(2, 3);
+char *arena_vprintf(Arena *arena, const char *fmt, va_list args);
+
+#define arena_new(arena, T) ((T *)arena_alloc((arena), sizeof(T)))
+#define arena_array(arena, T, n) ((T *)arena_alloc((arena), sizeof(T) * (size_t)(n)))
+
+/* A growable array in the arena: ARR(Node) nodes; Node *n = arr_push(arena, &nodes);
+ * Pushing may move the elements: hold indices, not pointers, across a push. */
+#define ARR(T)      \
+    struct {        \
+        T *at;      \
+        uint32_t n; \
+        uint32_t cap; \
+    }
+#define arr_push(arena, arr)                                                                   \
+    ((arr)->n == (arr)->cap ? (void)((arr)->at = arena_grow((arena), (arr)->at, &(arr)->cap,   \
+                                                            sizeof *(arr)->at))                \
+                            : (void)0,                                                         \
+     &(arr)->at[(arr)->n++])
+void *arena_grow(Arena *arena, void *old, uint32_t *cap, size_t elem_size);
+
+/* name -> pointer (strmap.c) */
+typedef struct StrMap StrMap;
+StrMap *strmap_create(Arena *arena);
+void *strmap_get(const StrMap *map, const char *key);             /* NULL when absent */
+/* false when the key was there: the first value stays */
+bool strmap_put(StrMap *map, const char *key, void *value);
+
+/* Levenshtein distance used for "did you mean"; best of n names or NULL if none is near. */
+const char *nearest_name(const char *name, const char *const *names, size_t n_names);
+/* Shell-style pattern with * and ? against a whole name. */
+bool glob_match(const char *pattern, const char *name);
+
+/* -------------------------------------------------------------------- buf.c */
+
+/* Growing text or bytes; lives in the arena. */
+typedef struct Buf {
+    Arena *arena;
+    char *at; /* always NUL-terminated once something was added */
+    size_t n, cap;
+} Buf;
+Buf buf_create(Arena *arena);
+void buf_add(Buf *buf, const void *bytes, size_t n);
+void buf_puts(Buf *buf, const char *text);
+void buf_printf(Buf *buf, const char *fmt, ...) PRINTF_LIKE(2, 3);
+/* Shortest decimal text that reads back as the same float or double. */
+void buf_float(Buf *buf, double value, bool single);
+void buf_json_string(Buf *buf, const char *text); /* quoted and escaped */
+
+/* ------------------------------------------------------------------- diag.c */
+
+typedef struct SourceFile {
+    const char *path; /* as the user gave it */
+    const char *text;
+    size_t length;
+} SourceFile;
+
+/* A place in a user's file. file == NULL: no place (the command line). Lines and columns from 1;
+ * columns count bytes. */
+typedef struct Loc {
+    const SourceFile *file;
+    uint32_t line, col;
+} Loc;
+
+typedef enum { DIAG_ERROR, DIAG_WARNING, DIAG_NOTE } DiagLevel;
+
+typedef struct Diag {
+    DiagLevel level;
+    Loc loc;
+    const char *rule;    /* short stable id: "unknown-key" */
+    const char *message;
+    const char *hint;    /* "did you mean 'units'?" or NULL; printed as a note under it */
+    Loc hint_loc;        /* place of the hint, file NULL when none */
+} Diag;
+
+enum { EXIT_OK = 0, EXIT_SPEC = 1, EXIT_USAGE = 2, EXIT_FILE = 3, EXIT_WEIGHTS = 4, EXIT_BUG = 70 };
+#define DIAG_MAX 20 /* errors shown in one run */
+
+/* Everything one compilation holds. No mutable globals anywhere in the compiler. */
+typedef struct Ctx {
+    Arena *arena;
+    ARR(Diag) diags;
+    uint32_t n_errors;
+    jmp_buf landing;      /* set by compile.c; fatal() jumps here */
+    int fatal_exit;       /* exit code of the fatal error */
+    const char *fatal_message;
+    bool verbose;
+} Ctx;
+
+/* The user's fault: recorded, the stage goes on. The returned Diag may be given a hint until the
+ * next diagnostic is added. rule is a literal. */
+Diag *diag_error(Ctx *ctx, Loc loc, const char *rule, const char *fmt, ...) PRINTF_LIKE(4, 5);
+Diag *diag_warning(Ctx *ctx, Loc loc, const char *rule, const char *fmt, ...) PRINTF_LIKE(4, 5);
+Diag *diag_note(Ctx *ctx, Loc loc, const char *rule, const char *fmt, ...) PRINTF_LIKE(4, 5);
+void diag_hint(Ctx *ctx, Diag *diag, Loc loc, const char *fmt, ...) PRINTF_LIKE(4, 5);
+/* Sorted by place, at most DIAG_MAX errors, each with its source line and caret. */
+void diag_print_all(Ctx *ctx, FILE *out, bool colour);
+
+/* The world's fault (cannot write, linker failed): leaves the compilation with this exit code. */
+_Noreturn void fatal(Ctx *ctx, int exit_code, const char *fmt, ...) PRINTF_LIKE(3, 4);
+/* Our fault: prints file:line and aborts. */
+_Noreturn void bug_at(const char *file, int line, const char *fmt, ...) PRINTF_LIKE(3, 4);
+#define bug(...) bug_at(__FILE__, __LINE__, __VA_ARGS__)
+#define check_bug(cond) ((cond) ? (void)0 : bug("invariant broken: %s", #cond))
+
+/* ------------------------------------------------------------------- file.c */
+
+/* Whole file; NULL with errno set when it cannot be read. */
+const SourceFile *file_read(Ctx *ctx, const char *path);
+/* Temporary file in the same folder, fsync, rename. false with errno set on failure; nothing half-written. */
+bool file_write_whole(const char *path, const void *bytes, size_t n, int mode);
+/* path joined to the folder of base_file, unless path is absolute. */
+const char *path_beside(Arena *arena, const char *base_file, const char *path);
+
+#endif

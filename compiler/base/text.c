@@ -1,0 +1,82 @@
+/* text.c - names that are nearly right, and names that a pattern stands for. */
+#include "compiler/base/base.h"
+
+#include <ctype.h>
+
+enum { NAME_MAX_COMPARED = 64 }; /* longer names are not looked at: nobody mistypes them by hand */
+
+static int min3(int a, int b, int c)
+{
+    int least = a < b ? a : b;
+    return least < c ? least : c;
+}
+
+/* Number of insertions, deletions, replacements and swaps of neighbours that turn a into b; a
+ * letter in the other case counts nothing. Both at most NAME_MAX_COMPARED long. */
+static int edit_distance(const char *a, size_t n_a, const char *b, size_t n_b)
+{
+    int rows[3][NAME_MAX_COMPARED + 1];
+    int *before = rows[0], *last = rows[1], *now = rows[2];
+    for (size_t j = 0; j <= n_b; j++)
+        last[j] = before[j] = (int)j;
+    for (size_t i = 1; i <= n_a; i++) {
+        now[0] = (int)i;
+        for (size_t j = 1; j <= n_b; j++) {
+            int x = tolower((unsigned char)a[i - 1]), y = tolower((unsigned char)b[j - 1]);
+            now[j] = min3(last[j] + 1, now[j - 1] + 1, last[j - 1] + (x != y));
+            if (i > 1 && j > 1 && x == tolower((unsigned char)b[j - 2]) &&
+                y == tolower((unsigned char)a[i - 2]))
+                now[j] = min3(now[j], before[j - 2] + 1, now[j]);
+        }
+        int *oldest = before;
+        before = last;
+        last = now;
+        now = oldest;
+    }
+    return last[n_b];
+}
+
+/* One slip in a short name, one in three letters of a long one. Of equally near names the first. */
+const char *nearest_name(const char *name, const char *const *names, size_t n_names)
+{
+    size_t length = strlen(name);
+    if (length > NAME_MAX_COMPARED)
+        return NULL;
+    const char *best = NULL;
+    int best_distance = length < 3 ? 2 : (int)(length + 2) / 3 + 1;
+    for (size_t i = 0; i < n_names; i++) {
+        size_t other = strlen(names[i]);
+        if (other > NAME_MAX_COMPARED)
+            continue;
+        int distance = edit_distance(name, length, names[i], other);
+        if (distance < best_distance && (size_t)distance < other) {
+            best = names[i];
+            best_distance = distance;
+        }
+    }
+    return best;
+}
+
+/* Goes back to the last star when a letter does not fit: no recursion, at most |pattern| * |name|
+ * steps. */
+bool glob_match(const char *pattern, const char *name)
+{
+    const char *star = NULL, *star_name = NULL;
+    while (*name) {
+        if (*pattern == '*') {
+            star = ++pattern;
+            star_name = name;
+        } else if (*pattern == '?' || *pattern == *name) {
+            pattern++;
+            name++;
+        } else if (star) {
+            pattern = star;
+            name = ++star_name;
+        } else {
+            return false;
+        }
+    }
+    while (*pattern == '*')
+        pattern++;
+    return *pattern == '\0';
+}
