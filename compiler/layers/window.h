@@ -1,0 +1,25 @@
+/* window.h - how a window of a convolution or a pooling steps over one axis: Keras's arithmetic. */
+#ifndef GRAFT_WINDOW_H
+#define GRAFT_WINDOW_H
+
+#include "compiler/layers/layer.h"
+
+/* Positions of a window of `window` cells, `stride` apart, on `size` cells; 0 or less: it does not
+ * fit. */
+static inline int64_t window_count(int64_t size, int64_t window, int64_t stride, int padding)
+{
+    if (padding == PAD_SAME)
+        return (size + stride - 1) / stride;
+    return size < window ? 0 : (size - window) / stride + 1;
+}
+
+/* Cells of padding before the first; behind the last stands the same or one more. */
+static inline int64_t window_pad(int64_t size, int64_t window, int64_t stride, int padding)
+{
+    if (padding != PAD_SAME)
+        return 0;
+    int64_t total = (window_count(size, window, stride, padding) - 1) * stride + window - size;
+    return total > 0 ? total / 2 : 0;
+}
+
+#endif
