@@ -1,0 +1,72 @@
+/* graph_cost.c - what a layer costs, and which layers are functions of the image alone. */
+#include "compiler/base/base.h"
+#include "compiler/graph/graph.h"
+#include "compiler/layers/window.h"
+
+/* One axis of a convolution's input. */
+typedef struct Axis {
+    int64_t window, stride, pad; /* pad: cells of zeros before the first real one */
+    int64_t size, count;         /* real cells; positions of the window */
+} Axis;
+
+/* Pairs of a window's position and one of its cells that meet a real cell of the input. */
+static int64_t live_taps(const Axis *axis)
+{
+    int64_t live = 0;
+    for (int64_t tap = 0; tap < axis->window; tap++) {
+        /* Positions `at` with 0 <= at * stride - before < size. */
+        int64_t before = axis->pad - tap, last = axis->size - 1 + before;
+        if (last < 0)
+            continue;
+        int64_t from = before > 0 ? (before + axis->stride - 1) / axis->stride : 0;
+        int64_t end = last / axis->stride + 1;
+        if (end > axis->count)
+            end = axis->count;
+        live += end > from ? end - from : 0;
+    }
+    return live;
+}
+
+/* The kernel (window height, window width, in, out) at all positions of the output. The zeros of a
+ * ZeroPadding2D before the convolution count as its padding. */
+static int64_t live_conv_macs(const Graph *graph, const Node *node, const Param *kernel)
+{
+    const LayerAttrs *a = &node->attrs;
+    const Node *in = graph_input(graph, node, 0);
+    Axis h = {a->kernel[0], a->strides[0],
+              window_pad(in->shape.h, a->kernel[0], a->strides[0], a->padding), in->shape.h,
+              node->shape.h};
+    Axis w = {a->kernel[1], a->strides[1],
+              window_pad(in->shape.w, a->kernel[1], a->strides[1], a->padding), in->shape.w,
+              node->shape.w};
+    for (; in->kind == LAYER_zeropad; in = graph_input(graph, in, 0)) {
+        const int64_t *pads = in->attrs.pads; /* top, bottom, left, right */
+        h.pad += pads[0];
+        h.size -= pads[0] + pads[1];
+        w.pad += pads[2];
+        w.size -= pads[2] + pads[3];
+    }
+    return live_taps(&h) * live_taps(&w) * kernel->dims[2] * kernel->dims[3];
+}
+
+int64_t node_macs(const Graph *graph, const Node *node, bool live_only)
+{
+    const Param *kernel = node_param(node, "kernel");
+    if (!kernel)
+        return 0;
+    if (kernel->rank == 4 && live_only)
+        return live_conv_macs(graph, node, kernel);
+    return node->shape.h * node->shape.w * param_size(kernel);
+}
+
+const bool *graph_frozen_prefix(Ctx *ctx, const Graph *graph)
+{
+    bool *prefix = arena_array(ctx->arena, bool, graph->nodes.n);
+    for (uint32_t i = 0; i < graph->nodes.n; i++) {
+        const Node *node = &graph->nodes.at[i];
+        prefix[i] = !node->trainable && !(LAYER_KINDS[node->kind].flags & LF_RANDOM);
+        for (uint32_t k = 0; k < node->inputs.n; k++)
+            prefix[i] &= prefix[node->inputs.at[k]];
+    }
+    return prefix;
+}
