@@ -1,0 +1,308 @@
+/* kernel_conv.c - convolution as a matrix product over the live taps of every output pixel.
+ *
+ * The register tile is R samples x V vectors of output channels. In HWNC the samples of a pixel lie
+ * side by side, so a tile's rows are R consecutive samples at one pixel; a 1 x 1 convolution of stride
+ * 1 is one product over all pixels at once. Taps outside of the image are not in the loops: their
+ * bounds are computed from the pixel. The sum over taps and channels runs in one order whatever the
+ * tile, so a sample's result does not depend on the batch it stands in. */
+#include "compiler/base/base.h"
+#include "compiler/kernel/kernel.h"
+#include "compiler/kernel/kernel_tile.h"
+#include "compiler/layers/layer.h"
+
+enum {
+    BLOCK_BYTES = 64 * 1024, /* a panel's share of one pass over the sums, well inside of the L2 cache */
+    MAX_GROUPS = 16          /* tasks a kernel is cut into, at most about twice this */
+};
+
+typedef struct Conv {
+    KB *kb;
+    ConvGeom g;
+    ConvOptions o;
+    int64_t panel, rows, pixels; /* rows of one product, products */
+    int lanes, tile_rows;
+    int64_t k_block;             /* channels of one pass; g.sc when there is one */
+    int src, weights, dst, bias, residual;
+} Conv;
+
+/* A pass: which channels, and what happens before and after the sum. */
+typedef struct Pass {
+    KVal k0;
+    int64_t k_n;
+    bool load_sum; /* start from what dst holds */
+    bool finish;   /* residual and activation */
+} Pass;
+
+/* A run of columns that one panel covers. */
+typedef struct Columns {
+    KVal panel, first; /* panel's number; its first column */
+    int vectors;
+    int last_active;   /* lanes of the last vector */
+} Columns;
+
+static int active_lanes(const Conv *c, const Columns *cols, int v)
+{
+    return v == cols->vectors - 1 ? cols->last_active : c->lanes;
+}
+
+/* Bounds of the taps along one axis for the output position d, and the source position of tap 0. */
+typedef struct Taps {
+    KVal lo, hi, base;
+    int64_t step;
+} Taps;
+
+static Taps taps_of(const Conv *c, KVal d, int64_t window, int64_t stride, int64_t pad, int64_t src)
+{
+    KB *kb = c->kb;
+    Taps t = {.step = 1};
+    if (c->o.transposed) {
+        t.step = stride;
+        t.base = kb_iaddc(kb, d, pad);
+        KVal phase = kb_iremc(kb, t.base, stride);
+        t.lo = kb_iop(kb, K_IMAX, phase, kb_iaddc(kb, t.base, -(src - 1) * stride));
+        t.hi = kb_iop(kb, K_IMIN, kb_i(kb, window), kb_iaddc(kb, t.base, 1));
+    } else {
+        KVal origin = kb_iaddc(kb, kb_imulc(kb, d, stride), -pad);
+        t.base = origin;
+        t.lo = kb_iop(kb, K_IMAX, kb_i(kb, 0), kb_iop(kb, K_ISUB, kb_i(kb, 0), origin));
+        t.hi = kb_iop(kb, K_IMIN, kb_i(kb, window), kb_iop(kb, K_ISUB, kb_i(kb, src), origin));
+    }
+    return t;
+}
+
+static KVal tap_source(const Conv *c, const Taps *t, KVal tap, int64_t stride, int64_t up)
+{
+    KB *kb = c->kb;
+    if (c->o.transposed)
+        return kb_idivc(kb, kb_iop(kb, K_ISUB, t->base, tap), stride);
+    return kb_idivc(kb, kb_iadd(kb, t->base, tap), up);
+}
+
+/* All taps of the window lie inside of the image, for every output pixel. */
+static bool always_inside(const Conv *c)
+{
+    const ConvGeom *g = &c->g;
+    if (c->o.transposed)
+        return g->kh == 1 && g->kw == 1 && g->stride_h == 1 && g->stride_w == 1;
+    return g->pad_t == 0 && g->pad_l == 0 && (g->dh - 1) * g->stride_h + g->kh <= g->sh &&
+           (g->dw - 1) * g->stride_w + g->kw <= g->sw;
+}
+
+/* Adds the products of one tap: channels k0 .. k0+k_n-1. */
+static void tile_products(const Conv *c, const Tile *tile, KVal src, KVal weights, const Pass *pass)
+{
+    KB *kb = c->kb;
+    int64_t unroll = pass->k_n <= 4 ? pass->k_n : pass->k_n % 2 ? 1 : 2;
+    bool loop = pass->k_n > unroll;
+    KVal k = loop ? kb_for(kb, kb_i(kb, 0), kb_i(kb, pass->k_n), unroll) : kb_i(kb, 0);
+    KVal x0 = kb_iadd(kb, src, k);
+    KVal w0 = kb_imad(kb, k, c->panel, weights);
+    for (int64_t u = 0; u < unroll; u++)
+        tile_fma(kb, tile, c->src, kb_iaddc(kb, x0, u), c->g.sc, c->weights,
+                 kb_iaddc(kb, w0, u * c->panel));
+    if (loop)
+        kb_end(kb);
+}
+
+/* Sum over the live taps of the output pixel (dh, dw) for samples from row0 on. */
+static void tile_sum(const Conv *c, const Tile *tile, KVal dh, KVal dw, KVal row0, KVal panel,
+                     const Pass *pass)
+{
+    KB *kb = c->kb;
+    const ConvGeom *g = &c->g;
+    KVal wbase = kb_imulc(kb, panel, g->kh * g->kw * g->sc * c->panel);
+    wbase = kb_imad(kb, pass->k0, c->panel, wbase);
+    KVal xrow = kb_iadd(kb, kb_imulc(kb, row0, g->sc), pass->k0);
+    if (c->pixels == 1 && g->kh == 1 && g->kw == 1 && always_inside(c)) {
+        tile_products(c, tile, xrow, wbase, pass);
+        return;
+    }
+    Taps th = taps_of(c, dh, g->kh, g->stride_h, g->pad_t, g->sh);
+    Taps tw = taps_of(c, dw, g->kw, g->stride_w, g->pad_l, g->sw);
+    if (always_inside(c)) {
+        th.lo = tw.lo = kb_i(kb, 0);
+        th.hi = kb_i(kb, g->kh);
+        tw.hi = kb_i(kb, g->kw);
+    }
+    bool loop_h = g->kh > 1 || !always_inside(c), loop_w = g->kw > 1 || !always_inside(c);
+    KVal kh = loop_h ? kb_for(kb, th.lo, th.hi, th.step) : kb_i(kb, 0);
+    KVal sh = tap_source(c, &th, kh, g->stride_h, g->up_h);
+    KVal kw = loop_w ? kb_for(kb, tw.lo, tw.hi, tw.step) : kb_i(kb, 0);
+    KVal sw = tap_source(c, &tw, kw, g->stride_w, g->up_w);
+    KVal pixel = kb_imad(kb, sh, g->sw / g->up_w, sw);
+    KVal tap = kb_imad(kb, kh, g->kw, kw);
+    tile_products(c, tile, kb_imad(kb, pixel, g->n * g->sc, xrow),
+                  kb_imad(kb, tap, g->sc * c->panel, wbase), pass);
+    if (loop_w)
+        kb_end(kb);
+    if (loop_h)
+        kb_end(kb);
+}
+
+/* One register tile: start values, sum, residual and activation, store. */
+static void conv_tile(const Conv *c, const Columns *cols, KVal dh, KVal dw, KVal row0, int tile_rows,
+                      const Pass *pass)
+{
+    KB *kb = c->kb;
+    const ConvGeom *g = &c->g;
+    KVal pixel = kb_imad(kb, dh, g->dw, dw);
+    KVal row = kb_imad(kb, pixel, g->n, row0);
+    KVal out = kb_imad(kb, row, g->dst_stride, cols->first);
+    KVal res = c->o.residual ? kb_imad(kb, row, g->dc, cols->first) : out;
+    Tile tile = {.rows = tile_rows, .vectors = cols->vectors, .lanes = c->lanes};
+    for (int v = 0; v < tile.vectors; v++) {
+        int active = active_lanes(c, cols, v);
+        KVal start = kb_f(kb, 0, c->lanes);
+        if (c->o.bias && !pass->load_sum)
+            start = kb_load(kb, c->bias, kb_iaddc(kb, cols->first, v * c->lanes), c->lanes, c->lanes);
+        for (int r = 0; r < tile_rows; r++) {
+            KVal at = kb_iaddc(kb, out, r * g->dst_stride + v * c->lanes);
+            KVal s = pass->load_sum || c->o.accumulate ? kb_load(kb, c->dst, at, c->lanes, active) : start;
+            tile_at(&tile, r, v) = kb_var(kb, s);
+        }
+    }
+    tile_sum(c, &tile, dh, dw, row0, cols->panel, pass);
+    for (int r = 0; r < tile_rows; r++) {
+        for (int v = 0; v < tile.vectors; v++) {
+            int active = active_lanes(c, cols, v);
+            KVal y = kb_get(kb, tile_at(&tile, r, v));
+            if (pass->finish && c->o.residual)
+                y = kb_fop(kb, K_FADD, y,
+                           kb_load(kb, c->residual, kb_iaddc(kb, res, r * g->dc + v * c->lanes), c->lanes,
+                                   active));
+            if (pass->finish)
+                y = kernel_act_apply(kb, c->o.act, y);
+            kb_store(kb, c->dst, kb_iaddc(kb, out, r * g->dst_stride + v * c->lanes), y, active);
+        }
+    }
+}
+
+/* Rows row_lo .. row_hi-1 (multiples of the tile, but for the end) of a pixel. */
+static void conv_rows(const Conv *c, const Columns *cols, KVal dh, KVal dw, KVal tile_lo, KVal tile_hi,
+                      bool with_rest, const Pass *pass)
+{
+    KB *kb = c->kb;
+    int64_t full = c->rows / c->tile_rows, rest = c->rows % c->tile_rows;
+    if (full > 0) {
+        KVal hi = kb_iop(kb, K_IMIN, tile_hi, kb_i(kb, full));
+        KVal t = kb_for(kb, tile_lo, hi, 1);
+        conv_tile(c, cols, dh, dw, kb_imulc(kb, t, c->tile_rows), c->tile_rows, pass);
+        kb_end(kb);
+    }
+    if (rest && with_rest) {
+        kb_if(kb, kb_iop(kb, K_ILT, kb_i(kb, full), tile_hi));
+        conv_tile(c, cols, dh, dw, kb_i(kb, full * c->tile_rows), (int)rest, pass);
+        kb_end(kb);
+    }
+}
+
+/* The pixels lo .. hi-1, or, when there is one product, its row tiles lo .. hi-1. */
+static void conv_span(const Conv *c, const Columns *cols, KVal lo, KVal hi, const Pass *pass)
+{
+    KB *kb = c->kb;
+    KVal zero = kb_i(kb, 0);
+    if (c->pixels == 1) {
+        conv_rows(c, cols, zero, zero, lo, hi, true, pass);
+        return;
+    }
+    KVal p = kb_for(kb, lo, hi, 1);
+    int64_t tiles = (c->rows + c->tile_rows - 1) / c->tile_rows;
+    conv_rows(c, cols, kb_idivc(kb, p, c->g.dw), kb_iremc(kb, p, c->g.dw), zero, kb_i(kb, tiles), true,
+              pass);
+    kb_end(kb);
+}
+
+/* Full panels lo .. hi-1, then the narrower last panel if it is the task's. */
+static void conv_panels(const Conv *c, KVal panel_lo, KVal panel_hi, KVal span_lo, KVal span_hi,
+                        const Pass *pass)
+{
+    KB *kb = c->kb;
+    int64_t full = c->g.dc / c->panel, rest = c->g.dc % c->panel;
+    if (full > 0) {
+        KVal hi = rest ? kb_iop(kb, K_IMIN, panel_hi, kb_i(kb, full)) : panel_hi;
+        KVal p = kb_for(kb, panel_lo, hi, 1);
+        Columns cols = {p, kb_imulc(kb, p, c->panel), (int)(c->panel / c->lanes), c->lanes};
+        conv_span(c, &cols, span_lo, span_hi, pass);
+        kb_end(kb);
+    }
+    if (rest) {
+        int vectors = (int)((rest + c->lanes - 1) / c->lanes);
+        Columns cols = {kb_i(kb, full), kb_i(kb, full * c->panel), vectors,
+                        (int)(rest - (vectors - 1) * c->lanes)};
+        kb_if(kb, kb_iop(kb, K_ILT, kb_i(kb, full), panel_hi));
+        conv_span(c, &cols, span_lo, span_hi, pass);
+        kb_end(kb);
+    }
+}
+
+/* dst = bias (or 0), before several passes add to it. */
+static void conv_start_sums(const Conv *c, KVal panel_lo, KVal panel_hi, KVal span_lo, KVal span_hi)
+{
+    Pass nothing = {.k0 = kb_i(c->kb, 0), .k_n = 0};
+    conv_panels(c, panel_lo, panel_hi, span_lo, span_hi, &nothing);
+}
+
+static void conv_body(const Conv *c, KVal panel_lo, KVal panel_hi, KVal span_lo, KVal span_hi)
+{
+    KB *kb = c->kb;
+    int64_t blocks = (c->g.sc + c->k_block - 1) / c->k_block;
+    if (blocks == 1) {
+        Pass all = {.k0 = kb_i(kb, 0), .k_n = c->g.sc, .finish = true};
+        conv_panels(c, panel_lo, panel_hi, span_lo, span_hi, &all);
+        return;
+    }
+    if (!c->o.accumulate)
+        conv_start_sums(c, panel_lo, panel_hi, span_lo, span_hi);
+    KVal b = kb_for(kb, kb_i(kb, 0), kb_i(kb, blocks - 1), 1);
+    Pass middle = {.k0 = kb_imulc(kb, b, c->k_block), .k_n = c->k_block, .load_sum = true};
+    conv_panels(c, panel_lo, panel_hi, span_lo, span_hi, &middle);
+    kb_end(kb);
+    int64_t k0 = (blocks - 1) * c->k_block;
+    Pass last = {.k0 = kb_i(kb, k0), .k_n = c->g.sc - k0, .load_sum = true, .finish = true};
+    conv_panels(c, panel_lo, panel_hi, span_lo, span_hi, &last);
+}
+
+Kernel *kernel_conv(Arena *arena, KernelTarget target, const ConvGeom *geom,
+                    const ConvOptions *options, int64_t panel)
+{
+    Conv c = {.g = *geom, .o = *options, .panel = panel, .lanes = target.lanes};
+    bool one_product = geom->kh == 1 && geom->kw == 1 && geom->stride_h == 1 && geom->stride_w == 1 &&
+                       geom->pad_t == 0 && geom->pad_l == 0 && geom->up_h == 1 && geom->up_w == 1;
+    if (one_product) {
+        c.g.n = geom->n * geom->dh * geom->dw;
+        c.g.sh = c.g.sw = c.g.dh = c.g.dw = 1;
+    }
+    c.rows = c.g.n;
+    c.pixels = c.g.dh * c.g.dw;
+    int vectors = (int)(panel / target.lanes);
+    c.tile_rows = tile_choose_rows(target, c.rows, vectors);
+    c.k_block = c.g.sc;
+    if (one_product && geom->sc * panel * 4 > BLOCK_BYTES * 4)
+        c.k_block = BLOCK_BYTES / (panel * 4);
+
+    int64_t panels = (geom->dc + panel - 1) / panel;
+    int64_t spans = c.pixels > 1 ? c.pixels : (c.rows + c.tile_rows - 1) / c.tile_rows;
+    Split by_panel = split_even(panels, MAX_GROUPS);
+    Split by_span = split_even(spans, (MAX_GROUPS + by_panel.groups - 1) / by_panel.groups);
+    KB *kb = c.kb = kb_begin(arena, options->transposed ? "conv_grad" : "conv",
+                             by_panel.groups * by_span.groups);
+    kb_title(kb, "%s (%lld,%lld,%lld,%lld) -> (%lld,%lld,%lld,%lld), window %lldx%lld, tile %dx%d",
+             options->transposed ? "input gradient" : "convolution", (long long)geom->sh,
+             (long long)geom->sw, (long long)geom->n, (long long)geom->sc, (long long)geom->dh,
+             (long long)geom->dw, (long long)geom->n, (long long)geom->dc, (long long)geom->kh,
+             (long long)geom->kw, c.tile_rows, vectors);
+    c.src = kb_buffer(kb, "x", KE_F32, geom->sh / geom->up_h * (geom->sw / geom->up_w) * geom->n * geom->sc,
+                      false);
+    c.weights = kb_buffer(kb, "w", KE_F32, kernel_panel_size(geom->kh * geom->kw * geom->sc, geom->dc, panel),
+                          false);
+    c.dst = kb_buffer(kb, "y", KE_F32, geom->dh * geom->dw * geom->n * geom->dst_stride, true);
+    if (options->bias)
+        c.bias = kb_buffer(kb, "bias", KE_F32, panels * panel, false);
+    if (options->residual)
+        c.residual = kb_buffer(kb, "residual", KE_F32, geom->dh * geom->dw * geom->n * geom->dc, false);
+    KVal task = kb_task(kb);
+    KVal pg = kb_idivc(kb, task, by_span.groups), sg = kb_iremc(kb, task, by_span.groups);
+    conv_body(&c, split_lo(kb, by_panel, pg), split_hi(kb, by_panel, pg), split_lo(kb, by_span, sg),
+              split_hi(kb, by_span, sg));
+    return kb_finish(kb);
+}

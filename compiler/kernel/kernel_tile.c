@@ -1,0 +1,138 @@
+/* kernel_tile.c - register tiles, panels, and the cutting of work into tasks. */
+#include "compiler/base/base.h"
+#include "compiler/kernel/kernel_tile.h"
+
+void tile_fma(KB *kb, const Tile *tile, int a_buf, KVal a0, int64_t a_stride, int b_buf, KVal b0)
+{
+    KVal b[TILE_MAX_VECTORS];
+    for (int v = 0; v < tile->vectors; v++) {
+        bool last = tile->last_active && v == tile->vectors - 1;
+        b[v] = kb_load(kb, b_buf, kb_iaddc(kb, b0, v * tile->lanes), tile->lanes,
+                       last ? tile->last_active : tile->lanes);
+    }
+    for (int r = 0; r < tile->rows; r++) {
+        KVal a = kb_splat(kb, kb_load(kb, a_buf, kb_iaddc(kb, a0, r * a_stride), 1, 1), tile->lanes);
+        for (int v = 0; v < tile->vectors; v++) {
+            KVal sum = tile_at(tile, r, v);
+            kb_set(kb, sum, kb_fma(kb, a, b[v], kb_get(kb, sum)));
+        }
+    }
+}
+
+/* Cycles of one step of the sum, in halves: two fused multiply-adds and two loads a cycle, and no less
+ * than the four cycles that a dependent sum waits. */
+static int64_t step_cost(int64_t rows, int vectors)
+{
+    int64_t fma = rows * vectors, loads = rows + vectors;
+    int64_t cost = fma > loads ? fma : loads;
+    return (cost < 8 ? 8 : cost) + 1;
+}
+
+int tile_choose_rows(KernelTarget target, int64_t rows, int vectors)
+{
+    int budget = target.registers >= 32 ? 28 : target.registers - 3;
+    int64_t most = budget / vectors;
+    if (most > TILE_MAX_ROWS)
+        most = TILE_MAX_ROWS;
+    if (most < 1)
+        most = 1;
+    int best = 1;
+    int64_t best_cost = INT64_MAX;
+    for (int64_t r = 1; r <= most && r <= rows; r++) {
+        int64_t rest = rows % r;
+        int64_t cost = rows / r * step_cost(r, vectors) + (rest ? step_cost(rest, vectors) + 4 : 0);
+        if (cost <= best_cost) {
+            best_cost = cost;
+            best = (int)r;
+        }
+    }
+    return best;
+}
+
+int64_t kernel_panel(KernelTarget target, int64_t cols)
+{
+    int64_t vectors = (cols + target.lanes - 1) / target.lanes;
+    int64_t v = vectors == 1 ? 1 : vectors % 3 == 0 && target.registers >= 32 ? 3 : 2;
+    return v * target.lanes;
+}
+
+int64_t kernel_panel_size(int64_t rows, int64_t cols, int64_t panel)
+{
+    return (cols + panel - 1) / panel * rows * panel;
+}
+
+Split split_even(int64_t n, int64_t max_groups)
+{
+    Split s = {.n = n};
+    int64_t groups = n < max_groups ? n : max_groups;
+    /* the largest number of equal runs that still gives at least half of the groups asked for */
+    for (int64_t g = groups; g >= 1 && g * 2 >= groups; g--) {
+        if (n % g == 0) {
+            s.groups = g;
+            s.each = n / g;
+            return s;
+        }
+    }
+    s.each = (n + groups - 1) / groups;
+    s.groups = (n + s.each - 1) / s.each;
+    return s;
+}
+
+KVal split_lo(KB *kb, Split split, KVal group)
+{
+    return kb_imulc(kb, group, split.each);
+}
+
+KVal split_hi(KB *kb, Split split, KVal group)
+{
+    KVal hi = kb_iaddc(kb, kb_imulc(kb, group, split.each), split.each);
+    return split.n % split.each ? kb_iop(kb, K_IMIN, hi, kb_i(kb, split.n)) : hi;
+}
+
+void vector_loop(KB *kb, KVal base, int64_t n, int lanes, VectorBody body, void *arg)
+{
+    int64_t whole = n / lanes * lanes, rest = n - whole;
+    if (whole > 0) {
+        if (whole == lanes) {
+            body(kb, base, lanes, lanes, arg);
+        } else {
+            KVal i = kb_for(kb, kb_i(kb, 0), kb_i(kb, whole), lanes);
+            body(kb, kb_iadd(kb, base, i), lanes, lanes, arg);
+            kb_end(kb);
+        }
+    }
+    if (rest > 0)
+        body(kb, kb_iaddc(kb, base, whole), lanes, (int)rest, arg);
+}
+
+enum { FLAT_TASK = 8192, FLAT_MAX_TASKS = 64 };
+
+int64_t flat_tasks(int64_t n, int lanes, int64_t *each)
+{
+    int64_t size = FLAT_TASK;
+    if (n / size > FLAT_MAX_TASKS)
+        size = (n / FLAT_MAX_TASKS + lanes - 1) / lanes * lanes;
+    *each = size;
+    return (n + size - 1) / size;
+}
+
+void flat_loop(KB *kb, int64_t n, int64_t each, int lanes, VectorBody body, void *arg)
+{
+    KVal task = kb_task(kb);
+    int64_t tasks = (n + each - 1) / each, rest = n % each;
+    if (tasks == 1) {
+        vector_loop(kb, kb_i(kb, 0), n, lanes, body, arg);
+        return;
+    }
+    KVal base = kb_imulc(kb, task, each);
+    if (!rest) {
+        vector_loop(kb, base, each, lanes, body, arg);
+        return;
+    }
+    kb_if(kb, kb_iop(kb, K_ILT, task, kb_i(kb, tasks - 1)));
+    vector_loop(kb, base, each, lanes, body, arg);
+    kb_end(kb);
+    kb_if(kb, kb_iop(kb, K_IEQ, task, kb_i(kb, tasks - 1)));
+    vector_loop(kb, base, rest, lanes, body, arg);
+    kb_end(kb);
+}

@@ -1,0 +1,40 @@
+/* kernel_tile.h - register tiles and the cutting of work into tasks, shared by the generators. */
+#ifndef GRAFT_KERNEL_TILE_H
+#define GRAFT_KERNEL_TILE_H
+
+#include "compiler/kernel/kernel.h"
+
+enum { TILE_MAX_ROWS = 16, TILE_MAX_VECTORS = 4 };
+
+/* rows x vectors accumulators. */
+typedef struct Tile {
+    int rows, vectors, lanes;
+    int last_active; /* lanes of b's last vector that may be read; 0: all */
+    KVal sum[TILE_MAX_ROWS * TILE_MAX_VECTORS]; /* VARs */
+} Tile;
+#define tile_at(tile, r, v) ((tile)->sum[(r) * TILE_MAX_VECTORS + (v)])
+
+/* sum[r][v] += a[a0 + r * a_stride] * b[b0 + v * lanes ..] */
+void tile_fma(KB *kb, const Tile *tile, int a_buf, KVal a0, int64_t a_stride, int b_buf, KVal b0);
+/* Rows of the tile that take the fewest cycles for `rows` rows and `vectors` vectors. */
+int tile_choose_rows(KernelTarget target, int64_t rows, int vectors);
+
+/* n things in `groups` runs of `each` (the last may be shorter). */
+typedef struct Split {
+    int64_t n, groups, each;
+} Split;
+Split split_even(int64_t n, int64_t max_groups);
+KVal split_lo(KB *kb, Split split, KVal group);
+KVal split_hi(KB *kb, Split split, KVal group);
+
+/* A loop over `n` floats in whole vectors, then the rest: calls body(kb, index, lanes, active, arg)
+ * once in the loop and once for the rest. Used by element-wise kernels. */
+typedef void (*VectorBody)(KB *kb, KVal index, int lanes, int active, void *arg);
+void vector_loop(KB *kb, KVal base, int64_t n, int lanes, VectorBody body, void *arg);
+
+/* A flat kernel over n elements cut into tasks of whole vectors: returns the task's first element and
+ * opens nothing; use flat_loop. */
+int64_t flat_tasks(int64_t n, int lanes, int64_t *each);
+void flat_loop(KB *kb, int64_t n, int64_t each, int lanes, VectorBody body, void *arg);
+
+#endif
