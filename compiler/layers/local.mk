@@ -1,0 +1,16 @@
+# the layer kinds
+libgraft_a_SOURCES += \
+    %D%/layer.c \
+    %D%/layer.def \
+    %D%/layer.h \
+    %D%/layer_rules.h \
+    %D%/lower_act.c \
+    %D%/lower_act.h \
+    %D%/lower_conv.c \
+    %D%/lower_dense.c \
+    %D%/lower_fuse.c \
+    %D%/lower_join.c \
+    %D%/lower_norm.c \
+    %D%/lower_pool.c \
+    %D%/rules.c \
+    %D%/window.h

@@ -1,0 +1,14 @@
+/* lower_act.h - activations as layers share them. */
+#ifndef GRAFT_LOWER_ACT_H
+#define GRAFT_LOWER_ACT_H
+
+#include "compiler/plan/lower.h"
+
+/* The activation of a node's arguments, for the epilogue of its step; softmax counts as linear. */
+KernelAct lower_act(const Node *node);
+/* dy *= act'(y) for the activation argument of a layer with weights, on the gradient of its output. */
+void lower_act_backward_in_place(Lower *lw, const Node *node);
+/* Backward of a layer with a kernel matrix: gradient by the input, updates of kernel and bias. */
+void lower_matrix_backward(Lower *lw, const Node *node, const ConvGeom *geom, uint64_t macs);
+
+#endif

@@ -1,0 +1,208 @@
+/* lower_conv.c - Conv2D as plan steps. Frozen: folded, dead taps dropped. Else: product, bias and
+ * activation; backward: gradient by the input, then by the weights into the optimizer. */
+#include "compiler/base/base.h"
+#include "compiler/layers/layer_rules.h"
+#include "compiler/layers/lower_act.h"
+#include "compiler/layers/window.h"
+#include "compiler/plan/lower.h"
+
+#include <math.h>
+
+static ConvGeom geom_of(const Lower *lw, const Node *node)
+{
+    const Fusion *f = &lw->fusion[node->id];
+    Shape s = lw->graph->nodes.at[f->source].shape, d = node->shape;
+    const LayerAttrs *a = &node->attrs;
+    ConvGeom g = {.n = lw->batch, .sh = s.h * f->up_h, .sw = s.w * f->up_w, .sc = s.c, .dh = d.h, .dw = d.w,
+                  .dc = d.c, .kh = a->kernel[0], .kw = a->kernel[1], .stride_h = a->strides[0],
+                  .stride_w = a->strides[1], .up_h = f->up_h, .up_w = f->up_w, .dst_stride = d.c};
+    g.pad_t = f->pad_t + window_pad(g.sh, g.kh, g.stride_h, a->padding);
+    g.pad_l = f->pad_l + window_pad(g.sw, g.kw, g.stride_w, a->padding);
+    return g;
+}
+
+/* Taps lo .. hi-1 along one axis that some output position reaches. */
+static void live_taps(int64_t dst, int64_t stride, int64_t pad, int64_t src, int64_t window, int64_t *lo,
+                      int64_t *hi)
+{
+    *lo = window;
+    *hi = 0;
+    for (int64_t k = 0; k < window; k++) {
+        for (int64_t o = 0; o < dst; o++) {
+            int64_t at = o * stride - pad + k;
+            if (at < 0 || at >= src)
+                continue;
+            *lo = k < *lo ? k : *lo;
+            *hi = k + 1;
+            break;
+        }
+    }
+    if (*hi == 0) { /* an image of padding only: keep one tap */
+        *lo = 0;
+        *hi = 1;
+    }
+}
+
+typedef struct Folded {
+    const float *kernel, *bias, *gamma, *beta, *mean, *variance; /* NULL where there is none */
+    double epsilon;
+    int64_t kh, kw, ci, co, panel;
+    int64_t h_lo, h_hi, w_lo, w_hi; /* live taps */
+} Folded;
+
+static double channel_scale(const Folded *f, int64_t c)
+{
+    if (!f->mean)
+        return 1;
+    return (f->gamma ? f->gamma[c] : 1.0) / sqrt(f->variance[c] + f->epsilon);
+}
+
+static void fill_kernel(float *out, void *arg)
+{
+    const Folded *f = arg;
+    int64_t rows = (f->h_hi - f->h_lo) * (f->w_hi - f->w_lo) * f->ci, r = 0;
+    for (int64_t h = f->h_lo; h < f->h_hi; h++) {
+        for (int64_t w = f->w_lo; w < f->w_hi; w++) {
+            for (int64_t i = 0; i < f->ci; i++, r++) {
+                const float *in = f->kernel + ((h * f->kw + w) * f->ci + i) * f->co;
+                for (int64_t c = 0; c < f->co; c++)
+                    out[c / f->panel * rows * f->panel + r * f->panel + c % f->panel] =
+                        (float)(in[c] * channel_scale(f, c));
+            }
+        }
+    }
+}
+
+static void fill_bias(float *out, void *arg)
+{
+    const Folded *f = arg;
+    for (int64_t c = 0; c < f->co; c++) {
+        double b = f->bias ? f->bias[c] : 0;
+        if (f->mean)
+            b = (b - f->mean[c]) * channel_scale(f, c) + (f->beta ? f->beta[c] : 0);
+        out[c] = (float)b;
+    }
+}
+
+static const float *values_of(Lower *lw, const Node *node, const char *name)
+{
+    const Param *p = node_param(node, name);
+    return p ? lower_param_values(lw, node, p) : NULL;
+}
+
+static Folded fold(Lower *lw, const Node *node, const Node *norm, const ConvGeom *g)
+{
+    Folded f = {.kernel = values_of(lw, node, "kernel"), .bias = values_of(lw, node, "bias"), .kh = g->kh,
+                .kw = g->kw, .ci = g->sc, .co = g->dc, .panel = kernel_panel(lw->target, g->dc)};
+    if (norm) {
+        f.gamma = values_of(lw, norm, "gamma");
+        f.beta = values_of(lw, norm, "beta");
+        f.mean = values_of(lw, norm, "moving_mean");
+        f.variance = values_of(lw, norm, "moving_variance");
+        f.epsilon = norm->attrs.epsilon;
+    }
+    live_taps(g->dh, g->stride_h, g->pad_t, g->sh, g->kh, &f.h_lo, &f.h_hi);
+    live_taps(g->dw, g->stride_w, g->pad_l, g->sw, g->kw, &f.w_lo, &f.w_hi);
+    return f;
+}
+
+/* A frozen convolution with all that is fused to it: one step. */
+static void forward_frozen(Lower *lw, const Node *node)
+{
+    const Fusion *f = &lw->fusion[node->id];
+    const Graph *graph = lw->graph;
+    ConvGeom g = geom_of(lw, node);
+    Folded folded = fold(lw, node, f->norm == NODE_NONE ? NULL : &graph->nodes.at[f->norm], &g);
+    g.kh = folded.h_hi - folded.h_lo;
+    g.kw = folded.w_hi - folded.w_lo;
+    g.pad_t -= folded.h_lo;
+    g.pad_l -= folded.w_lo;
+    ConvOptions o = {.bias = folded.bias || folded.mean, .residual = f->residual != NODE_NONE};
+    o.act = lower_act(f->act == NODE_NONE ? node : &graph->nodes.at[f->act]);
+    Arena *arena = lw->ctx->arena;
+    const char *key = arena_printf(arena, "%s/kernel.folded", node->name);
+    int64_t size = kernel_panel_size(g.kh * g.kw * g.sc, g.dc, folded.panel);
+    BufId args[5], n = 0;
+    args[n++] = lower_value(lw, f->source);
+    args[n++] = lower_rodata(lw, key, size, fill_kernel, &folded);
+    args[n++] = lower_new_value(lw, f->last);
+    if (o.bias) {
+        key = arena_printf(arena, "%s/bias.folded", node->name);
+        args[n++] = lower_rodata(lw, key, kernel_panel_size(1, g.dc, folded.panel), fill_bias, &folded);
+    }
+    if (o.residual)
+        args[n++] = lower_value(lw, f->residual);
+    Kernel *kernel = kernel_conv(arena, lw->target, &g, &o, folded.panel);
+    lower_step(lw, node->name, kernel, (uint64_t)(node_macs(graph, node, true) * lw->batch), n, args);
+}
+
+static void forward_params(Lower *lw, const Node *node)
+{
+    ConvGeom g = geom_of(lw, node);
+    ParamRef w = lower_param(lw, node, "kernel");
+    ConvOptions o = {.bias = node->attrs.use_bias, .act = lower_act(node)};
+    BufId args[4], n = 0;
+    args[n++] = lower_value(lw, node->inputs.at[0]);
+    args[n++] = w.value;
+    args[n++] = lower_new_value(lw, node->id);
+    if (o.bias)
+        args[n++] = lower_param(lw, node, "bias").value;
+    Kernel *kernel = kernel_conv(lw->ctx->arena, lw->target, &g, &o, w.panel);
+    lower_step(lw, node->name, kernel, (uint64_t)(node_macs(lw->graph, node, true) * lw->batch), n, args);
+}
+
+void conv2d_forward(Lower *lw, const Node *node)
+{
+    if (lw->prefix[node->id])
+        forward_frozen(lw, node);
+    else
+        forward_params(lw, node);
+    if (node->attrs.activation == ACT_SOFTMAX)
+        bug("%s: softmax belongs to a flat tensor", node->name);
+}
+
+static void backward_input(Lower *lw, const Node *node, ConvGeom g, const ParamRef *w, BufId dy, uint64_t macs)
+{
+    Arena *arena = lw->ctx->arena;
+    int64_t panel_t = kernel_panel(lw->target, g.sc), taps = g.kh * g.kw;
+    BufId wt = lower_scratch(lw, arena_printf(arena, "%s/kernel.transposed", node->name),
+                             kernel_panel_size(taps * g.dc, g.sc, panel_t));
+    Kernel *turn = kernel_transpose_weights(arena, lw->target, taps, g.sc, g.dc, w->panel, panel_t);
+    lower_step_args(lw, arena_printf(arena, "%s.transpose", node->name), turn, 0, w->value, wt);
+    ConvOptions o = {.transposed = true};
+    BufId dx = lower_grad_target(lw, node->inputs.at[0], &o.accumulate);
+    ConvGeom t = g;
+    t.sh = g.dh, t.sw = g.dw, t.sc = g.dc;
+    t.dh = g.sh, t.dw = g.sw, t.dc = t.dst_stride = g.sc;
+    Kernel *kernel = kernel_conv(arena, lw->target, &t, &o, panel_t);
+    lower_step_args(lw, arena_printf(arena, "%s.dx", node->name), kernel, macs, dy, wt, dx);
+}
+
+void lower_matrix_backward(Lower *lw, const Node *node, const ConvGeom *g, uint64_t macs)
+{
+    Arena *arena = lw->ctx->arena;
+    BufId dy = lower_grad(lw, node->id);
+    ParamRef w = lower_param(lw, node, "kernel");
+    lower_act_backward_in_place(lw, node);
+    if (lower_wants_grad(lw, node->inputs.at[0]))
+        backward_input(lw, node, *g, &w, dy, macs);
+    if (!node->trainable)
+        return;
+    BufId args[8] = {lower_value(lw, node->inputs.at[0]), dy};
+    uint32_t n = 2 + lower_update_args(lw, &w, args + 2);
+    Kernel *kernel = kernel_conv_update(arena, lw->target, g, w.panel, &lw->optimizer);
+    lower_step(lw, arena_printf(arena, "%s.dw", node->name), kernel, macs, n, args);
+    if (!node->attrs.use_bias)
+        return;
+    ParamRef b = lower_param(lw, node, "bias");
+    args[0] = dy;
+    n = 1 + lower_update_args(lw, &b, args + 1);
+    kernel = kernel_bias_update(arena, lw->target, g->n * g->dh * g->dw, g->dc, &lw->optimizer);
+    lower_step(lw, arena_printf(arena, "%s.db", node->name), kernel, 0, n, args);
+}
+
+void conv2d_backward(Lower *lw, const Node *node)
+{
+    ConvGeom g = geom_of(lw, node);
+    lower_matrix_backward(lw, node, &g, (uint64_t)(node_macs(lw->graph, node, true) * lw->batch));
+}

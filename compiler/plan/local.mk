@@ -1,0 +1,9 @@
+# the Plan
+libgraft_a_SOURCES += \
+    %D%/lower.c \
+    %D%/lower.h \
+    %D%/lower_param.c \
+    %D%/plan.h \
+    %D%/plan_build.c \
+    %D%/plan_memory.c \
+    %D%/plan_print.c
