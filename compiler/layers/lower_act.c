@@ -22,6 +22,41 @@ void lower_act_backward_in_place(Lower *lw, const Node *node)
     lower_step_args(lw, name, k, 0, lower_value(lw, node->id), lower_grad(lw, node->id));
 }
 
+static bool own_softmax(const Lower *lw, const Node *node)
+{
+    return node->attrs.activation == ACT_SOFTMAX && !lower_is_logits(lw, node);
+}
+
+BufId lower_product_value(Lower *lw, const Node *node, NodeId last)
+{
+    if (!own_softmax(lw, node))
+        return lower_new_value(lw, last);
+    return lower_scratch(lw, arena_printf(lw->ctx->arena, "%s.logits", node->name), lower_elems(lw, node));
+}
+
+void lower_product_softmax(Lower *lw, const Node *node, BufId product)
+{
+    if (!own_softmax(lw, node))
+        return;
+    Kernel *k = kernel_softmax(lw->ctx->arena, lw->target, lower_elems(lw, node) / node->shape.c, node->shape.c);
+    const char *name = arena_printf(lw->ctx->arena, "%s.softmax", node->name);
+    lower_step_args(lw, name, k, 0, product, lower_new_value(lw, node->id));
+}
+
+/* The gradient of the node becomes that of the product. */
+void lower_softmax_backward(Lower *lw, const Node *node)
+{
+    if (!own_softmax(lw, node))
+        return;
+    Arena *arena = lw->ctx->arena;
+    int64_t n = lower_elems(lw, node), c = node->shape.c;
+    BufId dy = lower_scratch(lw, arena_printf(arena, "d(%s.logits)", node->name), n);
+    Kernel *k = kernel_softmax_grad(arena, lw->target, n / c, c, false);
+    lower_step_args(lw, arena_printf(arena, "%s.softmax_grad", node->name), k, 0, lower_value(lw, node->id),
+                    lower_grad(lw, node->id), dy);
+    lw->grad[node->id] = dy;
+}
+
 static void act_forward(Lower *lw, const Node *node)
 {
     Kernel *k = kernel_act(lw->ctx->arena, lw->target, lower_elems(lw, node), lower_act(node));

@@ -8,6 +8,11 @@
 KernelAct lower_act(const Node *node);
 /* dy *= act'(y) for the activation argument of a layer with weights, on the gradient of its output. */
 void lower_act_backward_in_place(Lower *lw, const Node *node);
+/* The activation argument is a softmax that is not the loss's: the product goes to a buffer of its own
+ * (lower_product_value gives it, or the value of `last`), and the softmax is a step behind it. */
+BufId lower_product_value(Lower *lw, const Node *node, NodeId last);
+void lower_product_softmax(Lower *lw, const Node *node, BufId product);
+void lower_softmax_backward(Lower *lw, const Node *node);
 /* Backward of a layer with a kernel matrix: gradient by the input, updates of kernel and bias. */
 void lower_matrix_backward(Lower *lw, const Node *node, const ConvGeom *geom, uint64_t macs);
 

@@ -125,7 +125,7 @@ static void forward_frozen(Lower *lw, const Node *node)
     BufId args[5], n = 0;
     args[n++] = lower_value(lw, f->source);
     args[n++] = lower_rodata(lw, key, size, fill_kernel, &folded);
-    args[n++] = lower_new_value(lw, f->last);
+    args[n++] = lower_product_value(lw, node, f->last);
     if (o.bias) {
         key = arena_printf(arena, "%s/bias.folded", node->name);
         args[n++] = lower_rodata(lw, key, kernel_panel_size(1, g.dc, folded.panel), fill_bias, &folded);
@@ -134,6 +134,7 @@ static void forward_frozen(Lower *lw, const Node *node)
         args[n++] = lower_value(lw, f->residual);
     Kernel *kernel = kernel_conv(arena, lw->target, &g, &o, folded.panel);
     lower_step(lw, node->name, kernel, (uint64_t)(node_macs(graph, node, true) * lw->batch), n, args);
+    lower_product_softmax(lw, node, args[2]);
 }
 
 static void forward_params(Lower *lw, const Node *node)
@@ -144,11 +145,12 @@ static void forward_params(Lower *lw, const Node *node)
     BufId args[4], n = 0;
     args[n++] = lower_value(lw, node->inputs.at[0]);
     args[n++] = w.value;
-    args[n++] = lower_new_value(lw, node->id);
+    args[n++] = lower_product_value(lw, node, node->id);
     if (o.bias)
         args[n++] = lower_param(lw, node, "bias").value;
     Kernel *kernel = kernel_conv(lw->ctx->arena, lw->target, &g, &o, w.panel);
     lower_step(lw, node->name, kernel, (uint64_t)(node_macs(lw->graph, node, true) * lw->batch), n, args);
+    lower_product_softmax(lw, node, args[2]);
 }
 
 void conv2d_forward(Lower *lw, const Node *node)
@@ -157,8 +159,6 @@ void conv2d_forward(Lower *lw, const Node *node)
         forward_frozen(lw, node);
     else
         forward_params(lw, node);
-    if (node->attrs.activation == ACT_SOFTMAX)
-        bug("%s: softmax belongs to a flat tensor", node->name);
 }
 
 static void backward_input(Lower *lw, const Node *node, ConvGeom g, const ParamRef *w, BufId dy, uint64_t macs)
@@ -181,9 +181,10 @@ static void backward_input(Lower *lw, const Node *node, ConvGeom g, const ParamR
 void lower_matrix_backward(Lower *lw, const Node *node, const ConvGeom *g, uint64_t macs)
 {
     Arena *arena = lw->ctx->arena;
+    lower_softmax_backward(lw, node);
+    lower_act_backward_in_place(lw, node);
     BufId dy = lower_grad(lw, node->id);
     ParamRef w = lower_param(lw, node, "kernel");
-    lower_act_backward_in_place(lw, node);
     if (lower_wants_grad(lw, node->inputs.at[0]))
         backward_input(lw, node, *g, &w, dy, macs);
     if (!node->trainable)

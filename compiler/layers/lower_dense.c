@@ -16,32 +16,20 @@ void dense_forward(Lower *lw, const Node *node)
     Arena *arena = lw->ctx->arena;
     ParamRef w = lower_param(lw, node, "kernel");
     ConvOptions o = {.bias = node->attrs.use_bias, .act = lower_act(node)};
-    bool softmax = node->attrs.activation == ACT_SOFTMAX && !lower_is_logits(lw, node);
-    BufId args[4], n = 0, out;
+    BufId args[4], n = 0;
     args[n++] = lower_value(lw, node->inputs.at[0]);
     args[n++] = w.value;
-    out = lower_new_value(lw, node->id);
-    args[n++] = softmax ? lower_scratch(lw, arena_printf(arena, "%s.logits", node->name), g.n * g.dc) : out;
+    args[n++] = lower_product_value(lw, node, node->id);
     if (o.bias)
         args[n++] = lower_param(lw, node, "bias").value;
     Kernel *kernel = kernel_conv(arena, lw->target, &g, &o, w.panel);
     lower_step(lw, node->name, kernel, (uint64_t)(g.n * g.sc * g.dc), n, args);
-    if (softmax)
-        lower_step_args(lw, arena_printf(arena, "%s.softmax", node->name),
-                        kernel_softmax(arena, lw->target, g.n, g.dc), 0, args[2], out);
+    lower_product_softmax(lw, node, args[2]);
 }
 
 void dense_backward(Lower *lw, const Node *node)
 {
     ConvGeom g = geom_of(lw, node);
-    Arena *arena = lw->ctx->arena;
-    if (node->attrs.activation == ACT_SOFTMAX && !lower_is_logits(lw, node)) {
-        BufId dy = lower_scratch(lw, arena_printf(arena, "d(%s.logits)", node->name), g.n * g.dc);
-        lower_step_args(lw, arena_printf(arena, "%s.softmax_grad", node->name),
-                        kernel_softmax_grad(arena, lw->target, g.n, g.dc, false), 0, lower_value(lw, node->id),
-                        lower_grad(lw, node->id), dy);
-        lw->grad[node->id] = dy;
-    }
     lower_matrix_backward(lw, node, &g, (uint64_t)(g.n * g.sc * g.dc));
 }
 
