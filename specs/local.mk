@@ -5,3 +5,9 @@ backbones = \
     %D%/backbones/ResNet50.yaml \
     %D%/backbones/VGG16.yaml
 dist_backbones_DATA = $(backbones)
+EXTRA_DIST += \
+    %D%/README.md \
+    %D%/cifar10-inception.graft.yaml \
+    %D%/cifar10-resnet50-loaded.graft.yaml \
+    %D%/cifar10-resnet50-sliced.graft.yaml \
+    %D%/cifar10-resnet50.graft.yaml

@@ -28,7 +28,7 @@ static const char *const UPSAMPLING[] = {"UpSampling2D", NULL};
 const KeyDesc SPEC_KEYS[] = {
     {"graft", KT_INT, true, "", 1, 1, NULL, AT(version), NO, "Version of the language.", "1"},
     {"extends", KT_EXTENDS, false, "", 0, 0, NULL, NO, NO,
-     "A spec, or a list of them, that this one changes: mappings merge, lists replace, null removes.",
+     "Specs that this one changes, a path or a list: mappings merge, lists replace, null removes.",
      "1"},
     {"name", KT_STRING, false, "", 0, 0, NULL, AT(name), AT(name_loc),
      "Name of the experiment and of its folder under runs/; by default the file's.", "1"},

@@ -1,7 +1,7 @@
 /* spec.h - the experiment: typed, complete, every default filled in.
  *
- * Made by spec_read.c from the tree, through the one table of keys (schema.c). No later stage applies
- * a default. Layer lists keep their arguments parsed; names of layers are checked when the Graph is
+ * Made by spec_read.c from the tree, through the one table of keys (schema.c). No later stage
+ * applies a default. Layer lists keep their arguments parsed; names of layers are checked when the Graph is
  * built, because only then the layers exist. */
 #ifndef GRAFT_SPEC_H
 #define GRAFT_SPEC_H
@@ -28,7 +28,9 @@ typedef struct LayerSpec {
 } LayerSpec;
 typedef ARR(LayerSpec) LayerSpecs;
 
-typedef enum { RULE_FREEZE, RULE_UNFREEZE, RULE_FREEZE_UNTIL, RULE_UNFREEZE_FROM, RULE_UNFREEZE_LAST } RuleKind;
+typedef enum {
+    RULE_FREEZE, RULE_UNFREEZE, RULE_FREEZE_UNTIL, RULE_UNFREEZE_FROM, RULE_UNFREEZE_LAST
+} RuleKind;
 typedef struct FreezeRule {
     RuleKind kind;
     const char *pattern; /* layer name or glob */
@@ -79,7 +81,7 @@ typedef struct Spec {
     LayerSpecs upsampling;
 
     bool has_backbone;
-    const char *backbone; /* a name of an embedded backbone, or a path (contains '/' or ends in .yaml) */
+    const char *backbone; /* an embedded one's name, or a path (contains '/' or ends in .yaml) */
     Loc backbone_loc;
     WeightsSpec backbone_weights;
     const char *slice; /* NULL: whole */
@@ -120,7 +122,7 @@ YNode *spec_read_tree(Ctx *ctx, const char *path, const SetOption *sets, uint32_
 void spec_note_inherited(Ctx *ctx, const SpecSources *sources, uint32_t first_diag);
 /* A `layers` list (head, upsampling): appends to out; mistakes go to ctx. */
 void spec_read_layers(Ctx *ctx, const YNode *seq, const char *where, LayerSpecs *out);
-/* One layer `Kind` or `Kind: {args}`; allow_from: backbone files take `from:`. false after errors. */
+/* One layer `Kind` or `Kind: {args}`; allow_from: backbone files take `from:`. false: errors. */
 bool spec_read_layer(Ctx *ctx, const YNode *node, bool allow_from, LayerSpec *out);
 /* Canonical YAML, every default spelled out. Reading it again gives the same Spec and text. */
 const char *spec_canonical(Ctx *ctx, const Spec *spec);

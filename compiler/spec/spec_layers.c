@@ -1,4 +1,4 @@
-/* spec_layers.c - lists of layers: `Kind` or `Kind: {argument: value}`, through the table of kinds. */
+/* spec_layers.c - lists of layers, `Kind` or `Kind: {argument: value}`, by the table of kinds. */
 #include "compiler/base/base.h"
 #include "compiler/spec/spec.h"
 #include "compiler/spec/spec_value.h"

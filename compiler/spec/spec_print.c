@@ -1,6 +1,6 @@
 /* spec_print.c - the Spec as canonical YAML: the order of the table of keys, every default spelled
- * out. Its hash names the experiment, so the text depends on the spec's files alone: paths that come
- * from another file are written as seen from the spec's own folder. */
+ * out. Its hash names the experiment, so the text depends on the spec's files alone: paths that
+ * come from another file are written as seen from the spec's own folder. */
 #include "compiler/base/base.h"
 #include "compiler/spec/spec.h"
 

@@ -83,7 +83,8 @@ static bool read_rule(Reader *r, const KeyDesc *key, const YNode *node)
         return false;
     if (node->kind != Y_MAP || node->pairs.n != 1) {
         Loc loc = node->kind == Y_MAP && node->pairs.n > 1 ? node->pairs.at[1].key->loc : node->loc;
-        diag_error(ctx, loc, "wrong-type", "a rule is one key with its value, like {freeze: \"*\"}");
+        diag_error(ctx, loc, "wrong-type",
+                   "a rule is one key with its value, like {freeze: \"*\"}");
         return false;
     }
     const YNode *word = node->pairs.at[0].key, *value = node->pairs.at[0].value;
@@ -324,7 +325,7 @@ static bool read_layer_list(Reader *r, const KeyDesc *key, const YNode *node)
     return r->ctx->n_errors == errors;
 }
 
-/* One value by the type of its key; word: the key's node, NULL for a default. false after errors. */
+/* One value by the type of its key. word: the key's node, NULL for a default. */
 static bool read_value(Reader *r, const KeyDesc *key, const YNode *word, const YNode *node)
 {
     Ctx *ctx = r->ctx;
@@ -520,7 +521,7 @@ void spec_note_inherited(Ctx *ctx, const SpecSources *sources, uint32_t first_di
         Diag *diag = &ctx->diags.at[i];
         for (uint32_t s = 0; s < sources->n; s++) {
             const SpecSource *source = &sources->at[s];
-            if (source->file != diag->loc.file)
+            if (source->file != diag->loc.file || diag->level == DIAG_NOTE)
                 continue;
             const char *hint = diag->hint;
             if (hint)

@@ -1,11 +1,12 @@
-/* spec_value.c - reads one value of a spec or of a layer's arguments, and says what it has to be. */
+/* spec_value.c - reads one value of a spec or of a layer, and says what it has to be. */
 #include "compiler/base/base.h"
 #include "compiler/spec/spec_value.h"
 
 #include <ctype.h>
+#include <inttypes.h>
 #include <strings.h>
 
-static const double NO_LIMIT = 1e30; /* from here on a message does not speak of the largest value */
+static const double NO_LIMIT = 1e30; /* from here on a message names no largest value */
 
 Diag *value_error(Ctx *ctx, const YNode *node, const char *rule, const char *key, const char *what)
 {
@@ -13,22 +14,25 @@ Diag *value_error(Ctx *ctx, const YNode *node, const char *rule, const char *key
                       ytree_describe(ctx, node));
 }
 
+/* Whole numbers without an exponent. */
+static void put_number(Buf *text, double value)
+{
+    if (value > -1e15 && value < 1e15 && value == (double)(int64_t)value)
+        buf_printf(text, "%" PRId64, (int64_t)value);
+    else
+        buf_float(text, value, false);
+}
+
 const char *value_range(Ctx *ctx, const char *what, double min, double max)
 {
     Buf text = buf_create(ctx->arena);
-    if (min == max) {
-        buf_float(&text, min, false);
-        return text.at;
-    }
-    buf_puts(&text, what);
-    if (max < NO_LIMIT) {
-        buf_puts(&text, " from ");
-        buf_float(&text, min, false);
+    bool one = min == max;
+    if (!one)
+        buf_printf(&text, "%s%s", what, max < NO_LIMIT ? " from " : ", at least ");
+    put_number(&text, min);
+    if (!one && max < NO_LIMIT) {
         buf_puts(&text, " to ");
-        buf_float(&text, max, false);
-    } else {
-        buf_puts(&text, ", at least ");
-        buf_float(&text, min, false);
+        put_number(&text, max);
     }
     return text.at;
 }
@@ -145,7 +149,9 @@ bool value_string(Ctx *ctx, const YNode *node, const char *key, const char *what
         *out = node->text;
         return true;
     }
-    Diag *diag = value_error(ctx, node, "wrong-type", key, what);
+    Diag *diag = node->kind == Y_SCALAR && node->quoted
+                     ? diag_error(ctx, node->loc, "wrong-type", "'%s' is empty", key)
+                     : value_error(ctx, node, "wrong-type", key, what);
     if (unquoted)
         diag_hint(ctx, diag, (Loc){0}, "if it is meant as a text, quote it: \"%s\"", node->text);
     return false;

@@ -1,4 +1,4 @@
-/* spec_value.h - reads one value of a spec or of a layer's arguments, and says what it has to be.
+/* spec_value.h - reads one value of a spec or of a layer, and says what it has to be.
  *
  * All readers: true and *out set, or an error at the node and false; a node that was reported
  * before gives false without another error. key is the name that the message uses. */

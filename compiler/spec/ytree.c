@@ -43,9 +43,20 @@ static const struct {
     {"found unknown escape character", "unknown escape sequence in a quoted text"},
 };
 
+/* Whether the ':' at loc is the first of its line. */
+static bool is_first_colon(const Parse *p, Loc loc)
+{
+    for (Loc at = {loc.file, loc.line, 1}; at.col < loc.col; at.col++)
+        if (lines_byte(p->lines, at) == ':')
+            return false;
+    return true;
+}
+
 static const char *our_message(const Parse *p, Loc loc)
 {
     const char *theirs = p->parser.problem ? p->parser.problem : "this is not YAML";
+    if (strcmp(theirs, MESSAGES[0].theirs) == 0 && is_first_colon(p, loc))
+        return "a key cannot stand here: is this line indented wrongly?";
     if (strcmp(theirs, "found character that cannot start any token") == 0) {
         char found = lines_byte(p->lines, loc);
         if (found == '\t')
@@ -77,6 +88,13 @@ static bool report_unclosed(Parse *p, Loc problem)
         open = lines_last_open(p->lines, problem, &byte);
     if (!open.line || (byte != '[' && byte != '{') || lines_is_closed(p->lines, open))
         return false;
+    char found = lines_byte(p->lines, problem);
+    if (problem.line == open.line && (found == ']' || found == '}')) {
+        Diag *wrong = diag_error(p->ctx, problem, "yaml-syntax",
+                                 "this '%c' does not close the '%c' before it", found, byte);
+        diag_hint(p->ctx, wrong, open, "the '%c' is here", byte);
+        return true;
+    }
     Diag *diag = diag_error(p->ctx, open, "yaml-syntax", "this '%c' is never closed", byte);
     if (problem.line != open.line)
         diag_hint(p->ctx, diag, problem, "expected ',' or '%c' before this",
@@ -97,6 +115,8 @@ static void report_failure(Parse *p)
                    "this looks like the mark of a merge conflict");
         return;
     }
+    if (parser->context && strcmp(parser->context, "while scanning a simple key") == 0)
+        loc = place(p, parser->context_mark); /* the key without ':', not what follows it */
     if (!report_unclosed(p, loc))
         diag_error(p->ctx, loc, "yaml-syntax", "%s", our_message(p, loc));
 }
@@ -134,8 +154,12 @@ static void refuse_properties(Parse *p, const yaml_char_t *anchor, const yaml_ch
     Loc loc = place(p, p->event.start_mark);
     if (anchor)
         diag_error(p->ctx, loc, "yaml-anchor", "anchors (&%s) are not supported", anchor);
+    static const char core[] = "tag:yaml.org,2002:";
+    const char *text = (const char *)tag;
+    if (tag && strncmp(text, core, sizeof core - 1) == 0)
+        text = arena_printf(p->ctx->arena, "!!%s", text + sizeof core - 1);
     if (tag)
-        diag_error(p->ctx, loc, "yaml-tag", "tags (%s) are not supported", tag);
+        diag_error(p->ctx, loc, "yaml-tag", "tags (%s) are not supported", text);
 }
 
 static YNode *parse_scalar(Parse *p)
@@ -232,7 +256,9 @@ static YNode *parse_node(Parse *p, uint32_t depth)
 {
     if (p->failed)
         return NULL;
-    if (depth > YTREE_MAX_DEPTH) {
+    bool collection = p->event.type == YAML_SEQUENCE_START_EVENT ||
+                      p->event.type == YAML_MAPPING_START_EVENT;
+    if (collection && depth > YTREE_MAX_DEPTH) {
         diag_error(p->ctx, place(p, p->event.start_mark), "yaml-depth",
                    "nested more than %d deep", YTREE_MAX_DEPTH);
         p->failed = true;

@@ -23,7 +23,7 @@ struct YNode {
     Loc loc;
     const char *text; /* of a scalar */
     bool quoted;      /* a quoted scalar is always a string */
-    bool broken;      /* reported already. A scalar: its value is not known; a map: it lacks pairs */
+    bool broken;      /* reported: a scalar's value is not known, a map lacks pairs */
     ARR(YPair) pairs; /* of a map, in the order of the file */
     ARR(YNode *) items; /* of a sequence */
 };

@@ -131,7 +131,7 @@ static bool is_taken_word(const char *text)
     return false;
 }
 
-/* Letters, digits and what paths are made of; nothing that could be a number or a word of YAML's. */
+/* Letters, digits and what paths are made of; nothing that could be a number or a word of YAML. */
 static bool is_safe_plain(const char *text)
 {
     if (!isalpha((unsigned char)*text) && !strchr("_./", *text) && !isdigit((unsigned char)*text))
