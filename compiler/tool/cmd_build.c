@@ -1,0 +1,120 @@
+/* cmd_build.c - graftc build and graftc run. */
+#include "compiler/base/base.h"
+#include "compiler/emit/runtime_dir.h"
+#include "compiler/tool/command.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <xxhash.h>
+
+int cmd_build(Ctx *ctx, const Args *args)
+{
+    CompileOptions options = command_options(args, args->words.at[0]);
+    Compilation done;
+    const char *out = args->output;
+    if (!out) {
+        if (!compile(ctx, &options, STAGE_SPEC, &done))
+            return EXIT_SPEC;
+        out = done.spec->name;
+    }
+    if (!compile_program(ctx, &options, out, &done))
+        return EXIT_SPEC;
+    if (done.report.text)
+        fputs(done.report.text, stderr);
+    return EXIT_OK;
+}
+
+/* ------------------------------------------------------------------------------ run */
+
+/* What a file is taken for without reading it: its place, length and time. */
+static void add_file(Buf *key, const char *path)
+{
+    struct stat st;
+    if (path && stat(path, &st) == 0)
+        buf_printf(key, "%s %lld %lld.%09ld\n", path, (long long)st.st_size,
+                   (long long)st.st_mtim.tv_sec, st.st_mtim.tv_nsec);
+    else if (path)
+        buf_printf(key, "%s -\n", path);
+}
+
+/* Hash of all that decides the program: spec, weights, the backbone's file, target and compiler. */
+static const char *program_key(Ctx *ctx, const Args *args, const Spec *spec)
+{
+    Buf key = buf_create(ctx->arena);
+    char *folder = getcwd(NULL, 0);
+    Target target = target_resolve(ctx, args->target);
+    buf_printf(&key, "%s\n%s\n%s\n%s %s\n%d\n", PACKAGE_VERSION, folder ? folder : "",
+               spec->canonical, target.cpu, target.features, args->no_weights);
+    free(folder);
+    add_file(&key, spec->file->path);
+    add_file(&key, spec->backbone_weights.path);
+    add_file(&key, spec->weights.path);
+    add_file(&key, "/proc/self/exe");
+    add_file(&key, arena_printf(ctx->arena, "%s/libgrt.a", runtime_dir(ctx)));
+    if (spec->has_backbone && spec->backbone_loc.file)
+        add_file(&key, path_beside(ctx->arena, spec->backbone_loc.file->path, spec->backbone));
+    return arena_printf(ctx->arena, "%016llx", (unsigned long long)XXH3_64bits(key.at, key.n));
+}
+
+/* Makes a folder and those above it. */
+static void make_folders(Ctx *ctx, const char *path)
+{
+    char *copy = arena_strdup(ctx->arena, path);
+    for (char *slash = copy + 1;; slash++) {
+        if (*slash && *slash != '/')
+            continue;
+        char was = *slash;
+        *slash = '\0';
+        if (mkdir(copy, 0777) != 0 && errno != EEXIST)
+            fatal(ctx, EXIT_FILE, "cannot make the folder %s: %s", copy, strerror(errno));
+        *slash = was;
+        if (!was)
+            return;
+    }
+}
+
+static const char *cache_folder(Ctx *ctx)
+{
+    const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+    if (cache && cache[0] == '/')
+        return arena_printf(ctx->arena, "%s/graft", cache);
+    if (!home || !*home)
+        fatal(ctx, EXIT_FILE, "neither XDG_CACHE_HOME nor HOME says where the cache is");
+    return arena_printf(ctx->arena, "%s/.cache/graft", home);
+}
+
+/* Becomes the program; without a command of its own it trains. */
+static _Noreturn void become(Ctx *ctx, const char *program, char **rest)
+{
+    ARR(char *) argv = {0};
+    *arr_push(ctx->arena, &argv) = arena_strdup(ctx->arena, program);
+    if (!rest || !*rest || (*rest)[0] == '-')
+        *arr_push(ctx->arena, &argv) = arena_strdup(ctx->arena, "train");
+    for (; rest && *rest; rest++)
+        *arr_push(ctx->arena, &argv) = *rest;
+    *arr_push(ctx->arena, &argv) = NULL;
+    fflush(NULL);
+    execv(program, argv.at);
+    fatal(ctx, EXIT_FILE, "cannot start %s: %s", program, strerror(errno));
+}
+
+int cmd_run(Ctx *ctx, const Args *args)
+{
+    CompileOptions options = command_options(args, args->words.at[0]);
+    Compilation done;
+    if (!compile(ctx, &options, STAGE_SPEC, &done))
+        return EXIT_SPEC;
+    const char *cache = cache_folder(ctx), *key = program_key(ctx, args, done.spec);
+    const char *program = arena_printf(ctx->arena, "%s/%s-%s", cache, done.spec->name, key);
+    if (access(program, X_OK) != 0) {
+        make_folders(ctx, cache);
+        if (!compile_program(ctx, &options, program, &done))
+            return EXIT_SPEC;
+        compile_report(ctx);
+        if (done.report.text)
+            fputs(done.report.text, stderr);
+    }
+    become(ctx, program, args->rest);
+}

@@ -1,0 +1,47 @@
+/* cmd_check.c - graftc check and graftc resolve. */
+#include "compiler/base/base.h"
+#include "compiler/tool/command.h"
+
+typedef struct CheckOne {
+    const Args *args;
+    const char *path;
+} CheckOne;
+
+static int check_one(Ctx *ctx, const void *arg)
+{
+    const CheckOne *one = arg;
+    CompileOptions options = command_options(one->args, one->path);
+    Compilation done;
+    bool good =
+        compile(ctx, &options, one->args->weights ? STAGE_WEIGHTS : STAGE_GRAPH, &done);
+    return good ? EXIT_OK : EXIT_SPEC;
+}
+
+/* Every file has a compilation of its own, so that one that cannot be read does not hide the rest.
+ * The exit code is the highest. */
+int cmd_check(Ctx *ctx, const Args *args)
+{
+    int code = EXIT_OK;
+    (void)ctx;
+    for (uint32_t i = 0; i < args->words.n; i++) {
+        CheckOne one = {args, args->words.at[i]};
+        Ctx *own = compile_create();
+        int got = compile_guard(own, check_one, &one);
+        compile_destroy(own);
+        if (got > code)
+            code = got;
+    }
+    return code;
+}
+
+int cmd_resolve(Ctx *ctx, const Args *args)
+{
+    CompileOptions options = command_options(args, args->words.at[0]);
+    Compilation done;
+    if (!compile(ctx, &options, STAGE_SPEC, &done))
+        return EXIT_SPEC;
+    const char *text =
+        args->origin ? spec_with_origins(ctx, done.spec) : done.spec->canonical;
+    command_write(ctx, args, text, strlen(text));
+    return EXIT_OK;
+}

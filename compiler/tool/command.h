@@ -1,0 +1,64 @@
+/* command.h - the commands of graftc: one table, one function each. */
+#ifndef GRAFT_COMMAND_H
+#define GRAFT_COMMAND_H
+
+#include "compiler/tool/compile.h"
+
+/* Options that a command takes. */
+enum {
+    TAKES_OUTPUT = 1,
+    TAKES_SET = 2,
+    TAKES_TARGET = 4,
+    TAKES_KIND = 8,
+    TAKES_JSON = 16,
+    TAKES_ORIGIN = 32,
+    TAKES_NO_WEIGHTS = 64,
+    TAKES_WEIGHTS = 128,
+    TAKES_FOR = 256,
+    TAKES_VERBOSE = 512,
+    TAKES_REST = 1024, /* what stands behind -- is for somebody else */
+};
+
+typedef struct Args {
+    const struct Command *command;
+    ARR(const char *) words; /* what is no option */
+    ARR(SetOption) sets;
+    const char *output, *target, *kind, *for_spec; /* NULL: not given */
+    bool json, origin, no_weights, weights, verbose;
+    char **rest; /* NULL-terminated, NULL when there is no -- */
+} Args;
+
+typedef struct Command {
+    const char *name;
+    int (*run)(Ctx *ctx, const Args *args); /* exit code */
+    uint32_t options;
+    uint32_t min_words, max_words;
+    const char *usage; /* words and what they are */
+    const char *line;
+    const char *more; /* further lines of its help, or NULL */
+} Command;
+
+extern const Command COMMANDS[];
+extern const size_t N_COMMANDS;
+
+/* Options of the compiler for the spec at a path. */
+CompileOptions command_options(const Args *args, const char *spec_path);
+/* To the file of --output, or to standard output. fatal(EXIT_FILE) on failure. */
+void command_write(Ctx *ctx, const Args *args, const void *bytes, size_t n);
+/* A mistake in the command line: fatal(EXIT_USAGE). */
+#define usage_error(ctx, ...) fatal((ctx), EXIT_USAGE, __VA_ARGS__)
+
+int cmd_build(Ctx *ctx, const Args *args);
+int cmd_run(Ctx *ctx, const Args *args);
+int cmd_check(Ctx *ctx, const Args *args);
+int cmd_resolve(Ctx *ctx, const Args *args);
+int cmd_summary(Ctx *ctx, const Args *args);
+int cmd_plan(Ctx *ctx, const Args *args);
+int cmd_emit(Ctx *ctx, const Args *args);
+int cmd_explain(Ctx *ctx, const Args *args);
+int cmd_schema(Ctx *ctx, const Args *args);
+int cmd_backbones(Ctx *ctx, const Args *args);
+int cmd_layers(Ctx *ctx, const Args *args);
+int cmd_weights(Ctx *ctx, const Args *args);
+
+#endif

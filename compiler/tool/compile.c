@@ -1,0 +1,160 @@
+/* compile.c - the order of the stages, and the whole way to a program. */
+#include "compiler/base/base.h"
+#include "compiler/tool/compile.h"
+#include "compiler/tool/temporary.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+/* ------------------------------------------------------------------ a compilation */
+
+Ctx *compile_create(void)
+{
+    Arena *arena = arena_create();
+    Ctx *ctx = arena_new(arena, Ctx);
+    ctx->arena = arena;
+    return ctx;
+}
+
+void compile_destroy(Ctx *ctx)
+{
+    arena_destroy(ctx->arena);
+}
+
+static bool wants_colour(void)
+{
+    const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
+    return !(no_color && *no_color) && isatty(STDERR_FILENO) && term && strcmp(term, "dumb") != 0;
+}
+
+void compile_report(Ctx *ctx)
+{
+    fflush(stdout);
+    diag_print_all(ctx, stderr, wants_colour());
+}
+
+int compile_guard(Ctx *ctx, int (*body)(Ctx *ctx, const void *arg), const void *arg)
+{
+    volatile int code = EXIT_OK;
+    volatile bool landed = false;
+    if (setjmp(ctx->landing) == 0)
+        code = body(ctx, arg);
+    else
+        landed = true;
+    temporary_remove();
+    compile_report(ctx);
+    if (landed) {
+        bool colour = wants_colour();
+        fprintf(stderr, "graftc: %serror:%s %s\n", colour ? "\033[1;31m" : "",
+                colour ? "\033[0m" : "", ctx->fatal_message);
+        return ctx->fatal_exit;
+    }
+    return code == EXIT_OK && ctx->n_errors ? EXIT_SPEC : code;
+}
+
+/* ---------------------------------------------------------------------- the stages */
+
+static double now(void)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
+}
+
+/* With --verbose: how long the stage took that ends here. */
+static void say(const Ctx *ctx, const char *stage, double *since)
+{
+    double time = now();
+    if (ctx->verbose)
+        fprintf(stderr, "%-8s %8.3f s\n", stage, time - *since);
+    *since = time;
+}
+
+static void forget_weights(Spec *spec)
+{
+    spec->backbone_weights = (WeightsSpec){.random = true, .loc = spec->backbone_weights.loc};
+    spec->weights = (WeightsSpec){0};
+}
+
+bool compile(Ctx *ctx, const CompileOptions *options, Stage stage, Compilation *out)
+{
+    uint32_t first_diag = ctx->diags.n, errors = ctx->n_errors;
+    double since = now();
+    *out = (Compilation){0};
+
+    if (stage == STAGE_TREE) {
+        out->spec = arena_new(ctx->arena, Spec);
+        out->spec->tree =
+            spec_read_tree(ctx, options->spec_path, options->sets, options->n_sets);
+        return out->spec->tree && ctx->n_errors == errors;
+    }
+    Spec *spec = spec_read(ctx, options->spec_path, options->sets, options->n_sets);
+    say(ctx, "spec", &since);
+    out->spec = spec;
+    if (!spec || stage == STAGE_SPEC)
+        return spec != NULL;
+    if (options->no_weights)
+        forget_weights(spec);
+
+    out->graph = graph_build(ctx, spec);
+    spec_note_inherited(ctx, &spec->sources, first_diag);
+    say(ctx, "graph", &since);
+    if (!out->graph)
+        return false;
+    graph_verify(out->graph);
+    if (stage == STAGE_GRAPH)
+        return ctx->n_errors == errors;
+
+    first_diag = ctx->diags.n;
+    weights_load(ctx, out->graph, &out->report);
+    spec_note_inherited(ctx, &spec->sources, first_diag);
+    say(ctx, "weights", &since);
+    if (ctx->n_errors != errors || stage == STAGE_WEIGHTS)
+        return ctx->n_errors == errors;
+
+    out->plan = plan_build(ctx, out->graph, target_resolve(ctx, options->target));
+    if (ctx->n_errors != errors)
+        return false;
+    plan_verify(out->plan);
+    say(ctx, "plan", &since);
+    return true;
+}
+
+/* --------------------------------------------------------------------- the program */
+
+/* Folder of a path, "." when it names none. */
+static const char *folder_of(Ctx *ctx, const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    if (!slash)
+        return ".";
+    return slash == path ? "/" : arena_strndup(ctx->arena, path, (size_t)(slash - path));
+}
+
+bool compile_program(Ctx *ctx, const CompileOptions *options, const char *out_path,
+                     Compilation *out)
+{
+    if (!compile(ctx, options, STAGE_PLAN, out))
+        return false;
+    double since = now();
+    const char *folder = temporary_create(ctx, folder_of(ctx, out_path));
+    const char *rodata = arena_printf(ctx->arena, "%s/rodata", folder);
+    const char *object = arena_printf(ctx->arena, "%s/program.o", folder);
+    const char *program = arena_printf(ctx->arena, "%s/program", folder);
+    ProgramInfo info = {.plan = out->plan,
+                        .spec = out->spec,
+                        .version = PACKAGE_VERSION,
+                        .weights_report = out->report.text ? out->report.text : "",
+                        .rodata_path = rodata};
+    emit_rodata(ctx, out->plan, rodata);
+    emit_llvm(ctx, &info, EMIT_OBJ, object);
+    say(ctx, "emit", &since);
+    link_program(ctx, &object, 1, program);
+    if (rename(program, out_path) != 0)
+        fatal(ctx, EXIT_FILE, "cannot write %s: %s", out_path, strerror(errno));
+    temporary_remove();
+    say(ctx, "link", &since);
+    return true;
+}
