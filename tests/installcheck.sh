@@ -1,0 +1,19 @@
+#!/bin/sh
+# installcheck.sh - the installed compiler builds an experiment with the installed runtime, and the
+# program runs. Usage: installcheck.sh GRAFTC SRCDIR
+set -eu
+graftc=$1
+golden=$(cd "$2/tests/golden" && pwd)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+unset GRAFT_RUNTIME
+cd "$work"
+mkdir case
+cp "$golden/head_only/spec.graft.yaml" case/
+gzip -dc "$golden/head_only/weights.h5.gz" > case/weights.h5
+cp -R "$golden/images" images
+"$graftc" --version
+"$graftc" build case/spec.graft.yaml -o prog
+./prog info
+./prog train --out out --epochs 1
+test -s out/checkpoint.safetensors

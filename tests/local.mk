@@ -1,0 +1,107 @@
+# The tests: programs that print TAP, and scripts that do. A script finds its own cases by a glob, so
+# that a new case is two new files and no line here.
+#
+#   make check                      all but the long ones; the last line counts the points
+#   make check TESTS=tests/x.tap    one of them
+#   make check-long                 those with real weights, real images and minutes
+#   make update-golden              writes what the compiler says now into the golden files
+TEST_EXTENSIONS = .tap
+LOG_DRIVER = env AM_TAP_AWK='$(AWK)' $(SHELL) $(top_srcdir)/build-aux/tap-driver.sh
+TAP_LOG_DRIVER = $(LOG_DRIVER)
+TAP_LOG_COMPILER = $(SHELL)
+# what a program holds when it ends is no leak
+AM_TESTS_ENVIRONMENT = \
+    ASAN_OPTIONS="detect_leaks=0:$$ASAN_OPTIONS"; export ASAN_OPTIONS; \
+    GRAFTC='$(abs_top_builddir)/graftc$(EXEEXT)'; export GRAFTC; \
+    GRAFT_RUNTIME='$(abs_top_builddir)'; export GRAFT_RUNTIME; \
+    CC='$(CC)'; export CC; \
+    UPDATE_GOLDEN='$(UPDATE_GOLDEN)'; export UPDATE_GOLDEN;
+
+unit_tests = \
+    %D%/unit_base \
+    %D%/unit_spec \
+    %D%/unit_kir \
+    %D%/unit_emit_c \
+    %D%/unit_llvm \
+    %D%/unit_gradients \
+    %D%/unit_runtime
+# those with golden files that Graft itself writes
+golden_tests = \
+    %D%/error.tap \
+    %D%/spec.tap \
+    %D%/backbone_errors.tap
+tap_tests = $(golden_tests) \
+    %D%/arrows.tap \
+    %D%/size.tap \
+    %D%/backbones.tap \
+    %D%/graph.tap \
+    %D%/golden.tap \
+    %D%/runtime.tap
+long_tests = \
+    %D%/long/accuracy.tap \
+    %D%/long/reference.tap
+TESTS += $(unit_tests) $(tap_tests)
+check_PROGRAMS += $(unit_tests)
+EXTRA_DIST += $(tap_tests) $(long_tests) \
+    %D%/tap.sh %D%/count.sh %D%/setup.sh %D%/installcheck.sh \
+    %D%/make_backbones.py %D%/make_golden.py %D%/make_reference.py \
+    %D%/backbones %D%/error %D%/golden %D%/reference %D%/spec
+
+%C%_unit_base_LDADD = $(graft_libs)
+%C%_unit_spec_LDADD = $(graft_libs)
+%C%_unit_kir_SOURCES = %D%/unit_kir.c %D%/kir/random_kernel.c %D%/kir/random_kernel.h
+%C%_unit_kir_LDADD = $(graft_libs)
+%C%_unit_emit_c_SOURCES = %D%/unit_emit_c.c %D%/kir/tiny_plan.c %D%/kir/tiny_plan.h
+%C%_unit_emit_c_LDADD = $(graft_libs)
+%C%_unit_llvm_SOURCES = %D%/unit_llvm.c %D%/kir/random_kernel.c %D%/kir/random_kernel.h \
+    %D%/kir/tiny_plan.c %D%/kir/tiny_plan.h
+%C%_unit_llvm_CPPFLAGS = $(AM_CPPFLAGS) $(LLVM_CPPFLAGS)
+%C%_unit_llvm_LDADD = $(graft_llvm_libs)
+%C%_unit_gradients_SOURCES = %D%/unit_gradients.c compiler/tool/compile.c compiler/tool/temporary.c
+%C%_unit_gradients_LDADD = $(graft_llvm_libs)
+# like a compiled program
+%C%_unit_runtime_CPPFLAGS = $(AM_CPPFLAGS) $(IMAGE_CFLAGS)
+%C%_unit_runtime_LDADD = libgrt.a $(GRAFT_LINK_LIBS)
+
+# what the scripts use
+check_PROGRAMS += %D%/compare %D%/reference_inputs %D%/runtime/make_images
+%C%_runtime_make_images_CPPFLAGS = $(AM_CPPFLAGS) $(IMAGE_CFLAGS)
+%C%_runtime_make_images_LDADD = $(IMAGE_LIBS)
+
+# the experiment written by hand, in four kinds
+check_PROGRAMS += %D%/runtime/fixture %D%/runtime/fixture_skip %D%/runtime/fixture_cifar10 \
+    %D%/runtime/fixture_npy
+%C%_runtime_fixture_SOURCES = %D%/runtime/fixture.c
+if !SANITIZE
+%C%_runtime_fixture_SOURCES += %D%/runtime/count_alloc.c
+endif
+EXTRA_DIST += %D%/runtime/count_alloc.c
+%C%_runtime_fixture_LDADD = libgrt.a $(GRAFT_LINK_LIBS)
+%C%_runtime_fixture_skip_SOURCES = %D%/runtime/fixture.c
+%C%_runtime_fixture_skip_CPPFLAGS = $(AM_CPPFLAGS) -DFIXTURE_SKIP=1 -DFIXTURE_PREFIX_HEAD=1 \
+    -DFIXTURE_SPEC_HASH='"other"'
+%C%_runtime_fixture_skip_LDADD = libgrt.a $(GRAFT_LINK_LIBS)
+%C%_runtime_fixture_cifar10_SOURCES = %D%/runtime/fixture.c
+%C%_runtime_fixture_cifar10_CPPFLAGS = $(AM_CPPFLAGS) -DFIXTURE_FORMAT=GRT_DATA_CIFAR10 \
+    -DFIXTURE_CLASSES=10
+%C%_runtime_fixture_cifar10_LDADD = libgrt.a $(GRAFT_LINK_LIBS)
+%C%_runtime_fixture_npy_SOURCES = %D%/runtime/fixture.c
+%C%_runtime_fixture_npy_CPPFLAGS = $(AM_CPPFLAGS) -DFIXTURE_FORMAT=GRT_DATA_NPY
+%C%_runtime_fixture_npy_LDADD = libgrt.a $(GRAFT_LINK_LIBS)
+
+# In place of automake's own: the count stands last, whatever failed.
+check-TESTS: $(check_PROGRAMS)
+	@rm -f $(TEST_LOGS) $(TEST_LOGS:.log=.trs) $(TEST_SUITE_LOG); status=0; \
+	$(MAKE) $(AM_MAKEFLAGS) $(TEST_SUITE_LOG) || status=1; \
+	$(SHELL) $(srcdir)/%D%/count.sh $(TEST_LOGS:.log=.trs) || status=1; exit $$status
+
+check-long: all
+	@$(MAKE) $(AM_MAKEFLAGS) check TESTS='$(long_tests)'
+
+update-golden: all
+	@$(MAKE) $(AM_MAKEFLAGS) check TESTS='$(golden_tests)' UPDATE_GOLDEN=1
+
+installcheck-local:
+	$(SHELL) $(srcdir)/%D%/installcheck.sh '$(DESTDIR)$(bindir)/graftc$(EXEEXT)' '$(srcdir)'
+
+.PHONY: check-long update-golden
