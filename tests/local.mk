@@ -36,6 +36,7 @@ tap_tests = $(golden_tests) \
     %D%/backbones.tap \
     %D%/graph.tap \
     %D%/golden.tap \
+    %D%/quickstart.tap \
     %D%/runtime.tap
 long_tests = \
     %D%/long/accuracy.tap \

@@ -1,7 +1,7 @@
 /* kernel.h - generators of kernels: each makes the kernel IR of one step for given static shapes.
  *
- * Layout, stated in plan.h: activations are HWNC, matrices lie in panels. `n` is the batch. Argument
- * order is the order of the buffers named in each comment. */
+ * Layout, stated in plan.h: activations are HWNC, matrices lie in panels. `n` is the batch.
+ * Argument order is the order of the buffers named in each comment. */
 #ifndef GRAFT_KERNEL_H
 #define GRAFT_KERNEL_H
 
@@ -15,9 +15,9 @@ typedef struct KernelTarget {
 
 /* An activation applied to a value in registers; the words are layer.h's Activation. */
 typedef struct KernelAct {
-    int kind;              /* ACT_LINEAR, ACT_RELU, ACT_SIGMOID, ACT_TANH */
-    float max_value;       /* of relu; 0: none */
-    float negative_slope;  /* of relu */
+    int kind;             /* ACT_LINEAR, ACT_RELU, ACT_SIGMOID, ACT_TANH */
+    float max_value;      /* of relu; 0: none */
+    float negative_slope; /* of relu */
 } KernelAct;
 
 /* How the optimizer changes a weight (kernel_update.c). */
@@ -35,16 +35,16 @@ typedef struct ConvGeom {
     int64_t n;
     int64_t sh, sw, sc;
     int64_t dh, dw, dc;
-    int64_t kh, kw;          /* window */
+    int64_t kh, kw; /* window */
     int64_t stride_h, stride_w;
     int64_t pad_t, pad_l;
-    int64_t up_h, up_w;      /* src is read through nearest upsampling by these factors: sh and sw
-                                count upsampled rows and columns */
-    int64_t dst_stride;      /* channels a sample in dst, >= dc: part of a concatenation */
+    int64_t up_h, up_w; /* src is read through nearest upsampling by these factors: sh and sw
+                           count upsampled rows and columns */
+    int64_t dst_stride; /* channels a sample in dst, >= dc: part of a concatenation */
 } ConvGeom;
 
 typedef struct ConvOptions {
-    bool transposed;  /* gradient by the input: src is the output's gradient */
+    bool transposed;                 /* gradient by the input: src is the output's gradient */
     bool bias, residual, accumulate; /* dst = act(product + bias + residual), or dst += product */
     KernelAct act;
 } ConvOptions;
@@ -68,7 +68,8 @@ Kernel *kernel_transpose_weights(Arena *arena, KernelTarget target, int64_t taps
 Kernel *kernel_bias_update(Arena *arena, KernelTarget target, int64_t rows, int64_t c,
                            const KernelOptimizer *optimizer);
 /* The optimizer on `n` weights whose gradient is in memory: gradient, weights, hyper[, slots...] */
-Kernel *kernel_update(Arena *arena, KernelTarget target, int64_t n, const KernelOptimizer *optimizer);
+Kernel *kernel_update(Arena *arena, KernelTarget target, int64_t n,
+                      const KernelOptimizer *optimizer);
 
 /* Gradient g of one vector of weights at `index` (kernel_update.c). */
 typedef struct UpdateArgs {
@@ -79,7 +80,8 @@ UpdateArgs kernel_update_buffers(KB *kb, int64_t n, const KernelOptimizer *optim
 typedef struct UpdateConsts {
     KVal v[8];
 } UpdateConsts;
-UpdateConsts kernel_update_consts(KB *kb, UpdateArgs args, const KernelOptimizer *optimizer, int lanes);
+UpdateConsts kernel_update_consts(KB *kb, UpdateArgs args, const KernelOptimizer *optimizer,
+                                  int lanes);
 void kernel_update_apply(KB *kb, UpdateArgs args, const UpdateConsts *consts,
                          const KernelOptimizer *optimizer, KVal index, KVal gradient, int lanes,
                          int active);
@@ -96,7 +98,8 @@ Kernel *kernel_act_grad(Arena *arena, KernelTarget target, int64_t n, KernelAct 
 Kernel *kernel_add(Arena *arena, KernelTarget target, int64_t n, KernelAct act);
 /* x, y: y (+)= x */
 Kernel *kernel_copy(Arena *arena, KernelTarget target, int64_t n, bool accumulate);
-/* x, counters, y: inverted dropout; the random numbers hang on seed, step, layer and element only */
+/* x, counters, y: inverted dropout; the random numbers hang on seed, step, layer and element only
+ */
 Kernel *kernel_dropout(Arena *arena, KernelTarget target, int64_t n, double rate, int64_t layer,
                        bool accumulate);
 
@@ -108,8 +111,8 @@ typedef struct PreprocessOptions {
     int source[3];
 } PreprocessOptions;
 /* images u8 (n, h, w, c), out (h, w, n, c) */
-Kernel *kernel_preprocess(Arena *arena, KernelTarget target, int64_t n, int64_t h, int64_t w, int64_t c,
-                          const PreprocessOptions *options);
+Kernel *kernel_preprocess(Arena *arena, KernelTarget target, int64_t n, int64_t h, int64_t w,
+                          int64_t c, const PreprocessOptions *options);
 /* (pixels, n, c) -> rows (n, row_size) at row_offset: x, rows; and back: rows, x */
 Kernel *kernel_pack_rows(Arena *arena, KernelTarget target, int64_t pixels, int64_t n, int64_t c,
                          int64_t row_size, int64_t row_offset, bool accumulate);
@@ -124,8 +127,8 @@ Kernel *kernel_pad_grad(Arena *arena, KernelTarget target, int64_t h, int64_t w,
 Kernel *kernel_channels(Arena *arena, KernelTarget target, int64_t rows, int64_t c, int64_t stride,
                         int64_t offset, bool extract, bool accumulate);
 /* x (h, w, nc), y (h*fh, w*fw, nc) */
-Kernel *kernel_upsample(Arena *arena, KernelTarget target, int64_t h, int64_t w, int64_t nc, int64_t fh,
-                        int64_t fw, bool bilinear);
+Kernel *kernel_upsample(Arena *arena, KernelTarget target, int64_t h, int64_t w, int64_t nc,
+                        int64_t fh, int64_t fw, bool bilinear);
 Kernel *kernel_upsample_grad(Arena *arena, KernelTarget target, int64_t h, int64_t w, int64_t nc,
                              int64_t fh, int64_t fw, bool bilinear, bool accumulate);
 
@@ -140,7 +143,8 @@ typedef struct PoolGeom {
 Kernel *kernel_pool(Arena *arena, KernelTarget target, const PoolGeom *geom, bool keep_taps);
 /* dy, dx[, taps] */
 Kernel *kernel_pool_grad(Arena *arena, KernelTarget target, const PoolGeom *geom, bool accumulate);
-/* Maximum over all pixels; equal maxima share the gradient, as TensorFlow's reduce_max: x, y, dy, dx */
+/* Maximum over all pixels; equal maxima share the gradient, as TensorFlow's reduce_max: x, y, dy,
+ * dx */
 Kernel *kernel_global_max_grad(Arena *arena, KernelTarget target, int64_t pixels, int64_t nc,
                                bool accumulate);
 
@@ -149,7 +153,8 @@ Kernel *kernel_global_max_grad(Arena *arena, KernelTarget target, int64_t pixels
 /* x (rows, c), scale, shift, y: y = x * scale + shift, one of each a channel */
 Kernel *kernel_affine(Arena *arena, KernelTarget target, int64_t rows, int64_t c, KernelAct act);
 /* dy, scale, dx: dx (+)= dy * scale */
-Kernel *kernel_affine_grad(Arena *arena, KernelTarget target, int64_t rows, int64_t c, bool accumulate);
+Kernel *kernel_affine_grad(Arena *arena, KernelTarget target, int64_t rows, int64_t c,
+                           bool accumulate);
 
 typedef struct NormGeom {
     int64_t pixels, n, c;
@@ -159,8 +164,8 @@ typedef struct NormGeom {
 /* Training mode, over the counters' valid samples: x, counters, moving_mean, moving_variance, mean
  * (out), inv_std (out), y[, gamma][, beta] */
 Kernel *kernel_norm_train(Arena *arena, KernelTarget target, const NormGeom *geom);
-/* x, dy, counters, mean, inv_std, dgamma, dbeta (out)[, gamma][, dx]: the sums over the valid samples
- * that gamma's and beta's updates need, and dx unless NULL is wanted */
+/* x, dy, counters, mean, inv_std, dgamma, dbeta (out)[, gamma][, dx]: the sums over the valid
+ * samples that gamma's and beta's updates need, and dx unless NULL is wanted */
 Kernel *kernel_norm_grad(Arena *arena, KernelTarget target, const NormGeom *geom, bool want_dx,
                          bool accumulate);
 /* Inference with parameters in memory: x, moving_mean, moving_variance, y[, gamma][, beta] */
@@ -171,7 +176,8 @@ Kernel *kernel_norm_eval(Arena *arena, KernelTarget target, const NormGeom *geom
 /* logits (n, c), probs */
 Kernel *kernel_softmax(Arena *arena, KernelTarget target, int64_t n, int64_t c);
 /* probs, dprobs, dx */
-Kernel *kernel_softmax_grad(Arena *arena, KernelTarget target, int64_t n, int64_t c, bool accumulate);
+Kernel *kernel_softmax_grad(Arena *arena, KernelTarget target, int64_t n, int64_t c,
+                            bool accumulate);
 /* Cross-entropy of the softmax: logits, labels, counters, loss, correct, then dlogits (train: mean
  * over the valid samples) or probs (eval) */
 Kernel *kernel_crossentropy(Arena *arena, KernelTarget target, int64_t n, int64_t c, bool train);

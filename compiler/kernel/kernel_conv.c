@@ -1,18 +1,19 @@
 /* kernel_conv.c - convolution as a matrix product over the live taps of every output pixel.
  *
  * The register tile is R samples x V vectors of output channels. In HWNC the samples of a pixel lie
- * side by side, so a tile's rows are R consecutive samples at one pixel; a 1 x 1 convolution of stride
- * 1 is one product over all pixels at once. Taps outside of the image are not in the loops: their
- * bounds are computed from the pixel. The sum over taps and channels runs in one order whatever the
- * tile, so a sample's result does not depend on the batch it stands in. */
+ * side by side, so a tile's rows are R consecutive samples at one pixel; a 1 x 1 convolution of
+ * stride 1 is one product over all pixels at once. Taps outside of the image are not in the loops:
+ * their bounds are computed from the pixel. The sum over taps and channels runs in one order
+ * whatever the tile, so a sample's result does not depend on the batch it stands in. */
 #include "compiler/base/base.h"
 #include "compiler/kernel/kernel.h"
 #include "compiler/kernel/kernel_tile.h"
 #include "compiler/layers/layer.h"
 
 enum {
-    BLOCK_BYTES = 64 * 1024, /* a panel's share of one pass over the sums, well inside of the L2 cache */
-    MAX_GROUPS = 16          /* tasks a kernel is cut into, at most about twice this */
+    BLOCK_BYTES =
+        64 * 1024,  /* a panel's share of one pass over the sums, well inside of the L2 cache */
+    MAX_GROUPS = 16 /* tasks a kernel is cut into, at most about twice this */
 };
 
 typedef struct Conv {
@@ -21,7 +22,7 @@ typedef struct Conv {
     ConvOptions o;
     int64_t panel, rows, pixels; /* rows of one product, products */
     int lanes, tile_rows;
-    int64_t k_block;             /* channels of one pass; g.sc when there is one */
+    int64_t k_block; /* channels of one pass; g.sc when there is one */
     int src, weights, dst, bias, residual;
 } Conv;
 
@@ -37,7 +38,7 @@ typedef struct Pass {
 typedef struct Columns {
     KVal panel, first; /* panel's number; its first column */
     int vectors;
-    int last_active;   /* lanes of the last vector */
+    int last_active; /* lanes of the last vector */
 } Columns;
 
 static int active_lanes(const Conv *c, const Columns *cols, int v)
@@ -140,8 +141,8 @@ static void tile_sum(const Conv *c, const Tile *tile, KVal dh, KVal dw, KVal row
 }
 
 /* One register tile: start values, sum, residual and activation, store. */
-static void conv_tile(const Conv *c, const Columns *cols, KVal dh, KVal dw, KVal row0, int tile_rows,
-                      const Pass *pass)
+static void conv_tile(const Conv *c, const Columns *cols, KVal dh, KVal dw, KVal row0,
+                      int tile_rows, const Pass *pass)
 {
     KB *kb = c->kb;
     const ConvGeom *g = &c->g;
@@ -154,10 +155,12 @@ static void conv_tile(const Conv *c, const Columns *cols, KVal dh, KVal dw, KVal
         int active = active_lanes(c, cols, v);
         KVal start = kb_f(kb, 0, c->lanes);
         if (c->o.bias && !pass->load_sum)
-            start = kb_load(kb, c->bias, kb_iaddc(kb, cols->first, v * c->lanes), c->lanes, c->lanes);
+            start =
+                kb_load(kb, c->bias, kb_iaddc(kb, cols->first, v * c->lanes), c->lanes, c->lanes);
         for (int r = 0; r < tile_rows; r++) {
             KVal at = kb_iaddc(kb, out, r * g->dst_stride + v * c->lanes);
-            KVal s = pass->load_sum || c->o.accumulate ? kb_load(kb, c->dst, at, c->lanes, active) : start;
+            KVal s = pass->load_sum || c->o.accumulate ? kb_load(kb, c->dst, at, c->lanes, active)
+                                                       : start;
             tile_at(&tile, r, v) = kb_var(kb, s);
         }
     }
@@ -168,8 +171,8 @@ static void conv_tile(const Conv *c, const Columns *cols, KVal dh, KVal dw, KVal
             KVal y = kb_get(kb, tile_at(&tile, r, v));
             if (pass->finish && c->o.residual)
                 y = kb_fop(kb, K_FADD, y,
-                           kb_load(kb, c->residual, kb_iaddc(kb, res, r * g->dc + v * c->lanes), c->lanes,
-                                   active));
+                           kb_load(kb, c->residual, kb_iaddc(kb, res, r * g->dc + v * c->lanes),
+                                   c->lanes, active));
             if (pass->finish)
                 y = kernel_act_apply(kb, c->o.act, y);
             kb_store(kb, c->dst, kb_iaddc(kb, out, r * g->dst_stride + v * c->lanes), y, active);
@@ -178,8 +181,8 @@ static void conv_tile(const Conv *c, const Columns *cols, KVal dh, KVal dw, KVal
 }
 
 /* Rows row_lo .. row_hi-1 (multiples of the tile, but for the end) of a pixel. */
-static void conv_rows(const Conv *c, const Columns *cols, KVal dh, KVal dw, KVal tile_lo, KVal tile_hi,
-                      bool with_rest, const Pass *pass)
+static void conv_rows(const Conv *c, const Columns *cols, KVal dh, KVal dw, KVal tile_lo,
+                      KVal tile_hi, bool with_rest, const Pass *pass)
 {
     KB *kb = c->kb;
     int64_t full = c->rows / c->tile_rows, rest = c->rows % c->tile_rows;
@@ -207,8 +210,8 @@ static void conv_span(const Conv *c, const Columns *cols, KVal lo, KVal hi, cons
     }
     KVal p = kb_for(kb, lo, hi, 1);
     int64_t tiles = (c->rows + c->tile_rows - 1) / c->tile_rows;
-    conv_rows(c, cols, kb_idivc(kb, p, c->g.dw), kb_iremc(kb, p, c->g.dw), zero, kb_i(kb, tiles), true,
-              pass);
+    conv_rows(c, cols, kb_idivc(kb, p, c->g.dw), kb_iremc(kb, p, c->g.dw), zero, kb_i(kb, tiles),
+              true, pass);
     kb_end(kb);
 }
 
@@ -266,8 +269,9 @@ Kernel *kernel_conv(Arena *arena, KernelTarget target, const ConvGeom *geom,
                     const ConvOptions *options, int64_t panel)
 {
     Conv c = {.g = *geom, .o = *options, .panel = panel, .lanes = target.lanes};
-    bool one_product = geom->kh == 1 && geom->kw == 1 && geom->stride_h == 1 && geom->stride_w == 1 &&
-                       geom->pad_t == 0 && geom->pad_l == 0 && geom->up_h == 1 && geom->up_w == 1;
+    bool one_product = geom->kh == 1 && geom->kw == 1 && geom->stride_h == 1 &&
+                       geom->stride_w == 1 && geom->pad_t == 0 && geom->pad_l == 0 &&
+                       geom->up_h == 1 && geom->up_w == 1;
     if (one_product) {
         c.g.n = geom->n * geom->dh * geom->dw;
         c.g.sh = c.g.sw = c.g.dh = c.g.dw = 1;
@@ -291,15 +295,16 @@ Kernel *kernel_conv(Arena *arena, KernelTarget target, const ConvGeom *geom,
              (long long)geom->sw, (long long)geom->n, (long long)geom->sc, (long long)geom->dh,
              (long long)geom->dw, (long long)geom->n, (long long)geom->dc, (long long)geom->kh,
              (long long)geom->kw, c.tile_rows, vectors);
-    c.src = kb_buffer(kb, "x", KE_F32, geom->sh / geom->up_h * (geom->sw / geom->up_w) * geom->n * geom->sc,
-                      false);
-    c.weights = kb_buffer(kb, "w", KE_F32, kernel_panel_size(geom->kh * geom->kw * geom->sc, geom->dc, panel),
-                          false);
+    c.src = kb_buffer(kb, "x", KE_F32,
+                      geom->sh / geom->up_h * (geom->sw / geom->up_w) * geom->n * geom->sc, false);
+    c.weights = kb_buffer(
+        kb, "w", KE_F32, kernel_panel_size(geom->kh * geom->kw * geom->sc, geom->dc, panel), false);
     c.dst = kb_buffer(kb, "y", KE_F32, geom->dh * geom->dw * geom->n * geom->dst_stride, true);
     if (options->bias)
         c.bias = kb_buffer(kb, "bias", KE_F32, panels * panel, false);
     if (options->residual)
-        c.residual = kb_buffer(kb, "residual", KE_F32, geom->dh * geom->dw * geom->n * geom->dc, false);
+        c.residual =
+            kb_buffer(kb, "residual", KE_F32, geom->dh * geom->dw * geom->n * geom->dc, false);
     KVal task = kb_task(kb);
     KVal pg = kb_idivc(kb, task, by_span.groups), sg = kb_iremc(kb, task, by_span.groups);
     conv_body(&c, split_lo(kb, by_panel, pg), split_hi(kb, by_panel, pg), split_lo(kb, by_span, sg),

@@ -88,7 +88,8 @@ static void put(KB *kb, const Flat *f, KVal index, KVal value, int lanes, int ac
 static void act_vector(KB *kb, KVal index, int lanes, int active, void *arg)
 {
     Flat *f = arg;
-    put(kb, f, index, kernel_act_apply(kb, f->act, kb_load(kb, f->a, index, lanes, active)), lanes, active);
+    put(kb, f, index, kernel_act_apply(kb, f->act, kb_load(kb, f->a, index, lanes, active)), lanes,
+        active);
 }
 
 static void act_grad_vector(KB *kb, KVal index, int lanes, int active, void *arg)

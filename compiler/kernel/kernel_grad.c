@@ -1,8 +1,8 @@
 /* kernel_grad.c - gradient of a convolution's weights, tile by tile into the optimizer.
  *
- * A tile is R input channels (rows of the kernel matrix) of one tap x V vectors of output channels; its
- * sum runs over every output pixel that the tap reaches and every sample. The finished tile goes to the
- * optimizer from registers: the gradient is never stored. */
+ * A tile is R input channels (rows of the kernel matrix) of one tap x V vectors of output channels;
+ * its sum runs over every output pixel that the tap reaches and every sample. The finished tile
+ * goes to the optimizer from registers: the gradient is never stored. */
 #include "compiler/base/base.h"
 #include "compiler/kernel/kernel.h"
 #include "compiler/kernel/kernel_tile.h"
@@ -17,8 +17,10 @@ typedef struct Grad {
     UpdateConsts consts;
 } Grad;
 
-/* Output positions o that tap k reaches along one axis: lo <= o < hi with 0 <= o*stride - pad + k < src. */
-static void reached(KB *kb, KVal k, int64_t stride, int64_t pad, int64_t src, int64_t dst, KVal *lo, KVal *hi)
+/* Output positions o that tap k reaches along one axis: lo <= o < hi with 0 <= o*stride - pad + k <
+ * src. */
+static void reached(KB *kb, KVal k, int64_t stride, int64_t pad, int64_t src, int64_t dst, KVal *lo,
+                    KVal *hi)
 {
     /* ceil((pad - k) / stride) and ceil((src + pad - k) / stride), numerators kept positive */
     KVal first = kb_iop(kb, K_IMAX, kb_i(kb, 0), kb_iop(kb, K_ISUB, kb_i(kb, pad), k));
@@ -58,7 +60,8 @@ static void grad_sum(const Grad *c, const Tile *tile, KVal tap, KVal ci, KVal co
 }
 
 /* Rows row .. row+rows-1 of the tap's share of the kernel matrix. */
-static void grad_tile(const Grad *c, KVal panel, KVal tap, KVal ci, int rows, int vectors, int last_active)
+static void grad_tile(const Grad *c, KVal panel, KVal tap, KVal ci, int rows, int vectors,
+                      int last_active)
 {
     KB *kb = c->kb;
     Tile tile = {.rows = rows, .vectors = vectors, .lanes = c->lanes, .last_active = last_active};
@@ -76,11 +79,13 @@ static void grad_tile(const Grad *c, KVal panel, KVal tap, KVal ci, int rows, in
                                 kb_get(kb, tile_at(&tile, r, v)), c->lanes, c->lanes);
 }
 
-/* Row tiles lo .. hi-1 of all taps, for one panel; a tap has `per_tap` tiles, the last may be narrow. */
+/* Row tiles lo .. hi-1 of all taps, for one panel; a tap has `per_tap` tiles, the last may be
+ * narrow. */
 static void grad_rows(const Grad *c, KVal panel, KVal lo, KVal hi, int vectors, int last_active)
 {
     KB *kb = c->kb;
-    int64_t full = c->g.sc / c->tile_rows, rest = c->g.sc % c->tile_rows, per_tap = full + (rest ? 1 : 0);
+    int64_t full = c->g.sc / c->tile_rows, rest = c->g.sc % c->tile_rows,
+            per_tap = full + (rest ? 1 : 0);
     KVal t = kb_for(kb, lo, hi, 1);
     KVal tap = kb_idivc(kb, t, per_tap), in_tap = kb_iremc(kb, t, per_tap);
     KVal ci = kb_imulc(kb, in_tap, c->tile_rows);
@@ -106,29 +111,34 @@ Kernel *kernel_conv_update(Arena *arena, KernelTarget target, const ConvGeom *ge
 {
     int lanes = target.lanes, vectors = (int)(panel / lanes);
     Grad c = {.g = *geom, .optimizer = optimizer, .panel = panel, .lanes = lanes};
-    bool one_product = geom->kh == 1 && geom->kw == 1 && geom->stride_h == 1 && geom->stride_w == 1 &&
-                       geom->pad_t == 0 && geom->pad_l == 0;
+    bool one_product = geom->kh == 1 && geom->kw == 1 && geom->stride_h == 1 &&
+                       geom->stride_w == 1 && geom->pad_t == 0 && geom->pad_l == 0;
     if (one_product) {
         c.g.n = geom->n * geom->dh * geom->dw;
         c.g.sh = c.g.sw = c.g.dh = c.g.dw = 1;
     }
     c.tile_rows = tile_choose_rows(target, geom->sc, vectors);
     int64_t full = geom->dc / panel, rest = geom->dc % panel, panels = full + (rest ? 1 : 0);
-    int64_t per_tap = (geom->sc + c.tile_rows - 1) / c.tile_rows, tiles = per_tap * geom->kh * geom->kw;
-    Split by_panel = split_even(panels, 16), by_tile = split_even(tiles, (16 + by_panel.groups - 1) / by_panel.groups);
+    int64_t per_tap = (geom->sc + c.tile_rows - 1) / c.tile_rows,
+            tiles = per_tap * geom->kh * geom->kw;
+    Split by_panel = split_even(panels, 16),
+          by_tile = split_even(tiles, (16 + by_panel.groups - 1) / by_panel.groups);
     KB *kb = c.kb = kb_begin(arena, "conv_update", by_panel.groups * by_tile.groups);
-    kb_title(kb, "weight gradient and optimizer, %lldx%lldx%lld -> %lld, tile %dx%d", (long long)geom->kh,
-             (long long)geom->kw, (long long)geom->sc, (long long)geom->dc, c.tile_rows, vectors);
+    kb_title(kb, "weight gradient and optimizer, %lldx%lldx%lld -> %lld, tile %dx%d",
+             (long long)geom->kh, (long long)geom->kw, (long long)geom->sc, (long long)geom->dc,
+             c.tile_rows, vectors);
     c.x = kb_buffer(kb, "x", KE_F32, geom->sh * geom->sw * geom->n * geom->sc, false);
     c.dy = kb_buffer(kb, "dy", KE_F32, geom->dh * geom->dw * geom->n * geom->dc, false);
-    c.args = kernel_update_buffers(kb, kernel_panel_size(geom->kh * geom->kw * geom->sc, geom->dc, panel),
-                                   optimizer);
+    c.args = kernel_update_buffers(
+        kb, kernel_panel_size(geom->kh * geom->kw * geom->sc, geom->dc, panel), optimizer);
     c.consts = kernel_update_consts(kb, c.args, optimizer, lanes);
-    KVal task = kb_task(kb), pg = kb_idivc(kb, task, by_tile.groups), tg = kb_iremc(kb, task, by_tile.groups);
+    KVal task = kb_task(kb), pg = kb_idivc(kb, task, by_tile.groups),
+         tg = kb_iremc(kb, task, by_tile.groups);
     KVal panel_lo = split_lo(kb, by_panel, pg), panel_hi = split_hi(kb, by_panel, pg);
     KVal tile_lo = split_lo(kb, by_tile, tg), tile_hi = split_hi(kb, by_tile, tg);
     if (full > 0) {
-        KVal p = kb_for(kb, panel_lo, rest ? kb_iop(kb, K_IMIN, panel_hi, kb_i(kb, full)) : panel_hi, 1);
+        KVal p =
+            kb_for(kb, panel_lo, rest ? kb_iop(kb, K_IMIN, panel_hi, kb_i(kb, full)) : panel_hi, 1);
         grad_rows(&c, p, tile_lo, tile_hi, vectors, lanes);
         kb_end(kb);
     }
@@ -149,13 +159,16 @@ Kernel *kernel_transpose_weights(Arena *arena, KernelTarget target, int64_t taps
     int64_t panels_t = (ci + panel_t - 1) / panel_t;
     Split split = split_even(taps * co, panels_t >= 8 ? 1 : 8);
     KB *kb = kb_begin(arena, "transpose_weights", panels_t * split.groups);
-    kb_title(kb, "%lld taps of %lld x %lld weights, transposed", (long long)taps, (long long)ci, (long long)co);
+    kb_title(kb, "%lld taps of %lld x %lld weights, transposed", (long long)taps, (long long)ci,
+             (long long)co);
     int w = kb_buffer(kb, "w", KE_F32, kernel_panel_size(taps * ci, co, panel), false);
     int out = kb_buffer(kb, "wt", KE_F32, kernel_panel_size(taps * co, ci, panel_t), true);
-    KVal task = kb_task(kb), pt = kb_idivc(kb, task, split.groups), group = kb_iremc(kb, task, split.groups);
+    KVal task = kb_task(kb), pt = kb_idivc(kb, task, split.groups),
+         group = kb_iremc(kb, task, split.groups);
     KVal row = kb_for(kb, split_lo(kb, split, group), split_hi(kb, split, group), 1);
     KVal tap = kb_idivc(kb, row, co), c = kb_iremc(kb, row, co);
-    KVal src = kb_iadd(kb, kb_imulc(kb, kb_idivc(kb, c, panel), taps * ci * panel), kb_iremc(kb, c, panel));
+    KVal src = kb_iadd(kb, kb_imulc(kb, kb_idivc(kb, c, panel), taps * ci * panel),
+                       kb_iremc(kb, c, panel));
     src = kb_imad(kb, tap, ci * panel, src);
     KVal dst = kb_imad(kb, kb_imad(kb, pt, taps * co, row), panel_t, kb_i(kb, 0));
     KVal ci0 = kb_imulc(kb, pt, panel_t);

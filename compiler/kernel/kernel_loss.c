@@ -100,7 +100,8 @@ static void softmax_grad_body(KB *kb, KVal i, int lanes, int active, void *arg)
     kb_store(kb, g->dx, at, v, active);
 }
 
-Kernel *kernel_softmax_grad(Arena *arena, KernelTarget target, int64_t n, int64_t c, bool accumulate)
+Kernel *kernel_softmax_grad(Arena *arena, KernelTarget target, int64_t n, int64_t c,
+                            bool accumulate)
 {
     KB *kb = kb_begin(arena, "softmax_grad", n);
     kb_title(kb, "gradient of the softmax of %lld rows of %lld", (long long)n, (long long)c);
@@ -135,7 +136,8 @@ static void dlogits_body(KB *kb, KVal i, int lanes, int active, void *arg)
 {
     Row *r = arg;
     KVal at = kb_iadd(kb, r->base, i);
-    KVal p = kb_fop(kb, K_FDIV, kb_load(kb, r->out, at, lanes, active), kb_splat(kb, r->dot, lanes));
+    KVal p =
+        kb_fop(kb, K_FDIV, kb_load(kb, r->out, at, lanes, active), kb_splat(kb, r->dot, lanes));
     KVal place = kb_fop(kb, K_FADD, kb_iota(kb, lanes), kb_splat(kb, kb_itof(kb, i), lanes));
     KVal hit = kb_fop(kb, K_FEQ, place, kb_splat(kb, r->label_f, lanes));
     KVal hot = kb_select(kb, hit, kb_f(kb, 1, lanes), kb_f(kb, 0, lanes));
@@ -152,7 +154,8 @@ Kernel *kernel_crossentropy(Arena *arena, KernelTarget target, int64_t n, int64_
     r.in = kb_buffer(kb, "logits", KE_F32, n * c, false);
     r.labels = kb_buffer(kb, "labels", KE_I32, n, false);
     int counters = kb_buffer(kb, "counters", KE_I64, COUNTERS, false);
-    int loss = kb_buffer(kb, "loss", KE_F32, n, true), correct = kb_buffer(kb, "correct", KE_F32, n, true);
+    int loss = kb_buffer(kb, "loss", KE_F32, n, true),
+        correct = kb_buffer(kb, "correct", KE_F32, n, true);
     r.out = kb_buffer(kb, train ? "dlogits" : "probs", KE_F32, n * c, true);
     KVal task = kb_task(kb), one = kb_f(kb, 1, 1), sum;
     r.base = kb_imulc(kb, task, c);

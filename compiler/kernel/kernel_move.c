@@ -1,4 +1,5 @@
-/* kernel_move.c - data that changes place: images in, rows of features, padding, channels, upsampling. */
+/* kernel_move.c - data that changes place: images in, rows of features, padding, channels,
+ * upsampling. */
 #include "compiler/base/base.h"
 #include "compiler/kernel/kernel.h"
 #include "compiler/kernel/kernel_tile.h"
@@ -7,7 +8,7 @@ typedef struct Move {
     int x, y;
     KVal x_base, y_base; /* added to the index of each side */
     bool accumulate;
-    KVal weight;         /* of bilinear sums, KVAL_NONE: 1 */
+    KVal weight; /* of bilinear sums, KVAL_NONE: 1 */
 } Move;
 
 static void move_vector(KB *kb, KVal index, int lanes, int active, void *arg)
@@ -33,8 +34,8 @@ static void move_row(KB *kb, Move *m, KVal x_base, KVal y_base, int64_t n, int l
     vector_loop(kb, kb_i(kb, 0), n, lanes, move_vector, m);
 }
 
-Kernel *kernel_preprocess(Arena *arena, KernelTarget target, int64_t n, int64_t h, int64_t w, int64_t c,
-                          const PreprocessOptions *options)
+Kernel *kernel_preprocess(Arena *arena, KernelTarget target, int64_t n, int64_t h, int64_t w,
+                          int64_t c, const PreprocessOptions *options)
 {
     (void)target;
     KB *kb = kb_begin(arena, "preprocess", h);
@@ -65,10 +66,12 @@ static Kernel *rows_kernel(Arena *arena, KernelTarget target, int64_t pixels, in
                            int64_t row_size, int64_t row_offset, bool unpack, bool accumulate)
 {
     KB *kb = kb_begin(arena, unpack ? "unpack_rows" : "pack_rows", pixels);
-    kb_title(kb, "%lld pixels of (%lld,%lld) %s rows of %lld", (long long)pixels, (long long)n, (long long)c,
-             unpack ? "from" : "to", (long long)row_size);
-    int first = kb_buffer(kb, unpack ? "rows" : "x", KE_F32, unpack ? n * row_size : pixels * n * c, false);
-    int second = kb_buffer(kb, unpack ? "x" : "rows", KE_F32, unpack ? pixels * n * c : n * row_size, true);
+    kb_title(kb, "%lld pixels of (%lld,%lld) %s rows of %lld", (long long)pixels, (long long)n,
+             (long long)c, unpack ? "from" : "to", (long long)row_size);
+    int first =
+        kb_buffer(kb, unpack ? "rows" : "x", KE_F32, unpack ? n * row_size : pixels * n * c, false);
+    int second =
+        kb_buffer(kb, unpack ? "x" : "rows", KE_F32, unpack ? pixels * n * c : n * row_size, true);
     Move m = {.x = first, .y = second, .accumulate = accumulate};
     KVal p = kb_task(kb);
     KVal i = kb_for_n(kb, n);
@@ -99,8 +102,8 @@ static Kernel *pad_kernel(Arena *arena, KernelTarget target, int64_t h, int64_t 
 {
     int64_t ph = h + pads[0] + pads[1], pw = w + pads[2] + pads[3];
     KB *kb = kb_begin(arena, grad ? "pad_grad" : "pad", grad ? h : ph);
-    kb_title(kb, "zero padding (%lld,%lld) to (%lld,%lld)%s", (long long)h, (long long)w, (long long)ph,
-             (long long)pw, grad ? ", gradient" : "");
+    kb_title(kb, "zero padding (%lld,%lld) to (%lld,%lld)%s", (long long)h, (long long)w,
+             (long long)ph, (long long)pw, grad ? ", gradient" : "");
     int first = kb_buffer(kb, grad ? "dy" : "x", KE_F32, (grad ? ph * pw : h * w) * nc, false);
     int second = kb_buffer(kb, grad ? "dx" : "y", KE_F32, (grad ? h * w : ph * pw) * nc, true);
     Move m = {.x = first, .y = second, .accumulate = accumulate};
@@ -117,7 +120,8 @@ static Kernel *pad_kernel(Arena *arena, KernelTarget target, int64_t h, int64_t 
     KVal below = kb_iop(kb, K_ILT, inner, kb_i(kb, h));
     KVal above = kb_iop(kb, K_ILT, kb_i(kb, -1), inner);
     kb_if(kb, kb_iop(kb, K_IAND, below, above));
-    move_row(kb, &m, kb_imulc(kb, inner, w * nc), kb_iaddc(kb, out, pads[2] * nc), w * nc, target.lanes);
+    move_row(kb, &m, kb_imulc(kb, inner, w * nc), kb_iaddc(kb, out, pads[2] * nc), w * nc,
+             target.lanes);
     kb_end(kb);
     return kb_finish(kb);
 }
@@ -141,8 +145,8 @@ Kernel *kernel_channels(Arena *arena, KernelTarget target, int64_t rows, int64_t
 {
     Split split = split_even(rows, 16);
     KB *kb = kb_begin(arena, extract ? "take_channels" : "put_channels", split.groups);
-    kb_title(kb, "%lld channels %s %lld at %lld, %lld rows", (long long)c, extract ? "from" : "into",
-             (long long)stride, (long long)offset, (long long)rows);
+    kb_title(kb, "%lld channels %s %lld at %lld, %lld rows", (long long)c,
+             extract ? "from" : "into", (long long)stride, (long long)offset, (long long)rows);
     int first = kb_buffer(kb, "x", KE_F32, rows * (extract ? stride : c), false);
     int second = kb_buffer(kb, "y", KE_F32, rows * (extract ? c : stride), true);
     Move m = {.x = first, .y = second, .accumulate = accumulate};
@@ -158,8 +162,8 @@ Kernel *kernel_channels(Arena *arena, KernelTarget target, int64_t rows, int64_t
 
 /* --------------------------------------------------------------- upsampling */
 
-/* Along one axis the output o = q * factor + phase reads lo and hi with weight `frac` for hi: half-pixel
- * centres, clamped at the borders (Keras's UpSampling2D, tf.image.resize). */
+/* Along one axis the output o = q * factor + phase reads lo and hi with weight `frac` for hi:
+ * half-pixel centres, clamped at the borders (Keras's UpSampling2D, tf.image.resize). */
 typedef struct Phase {
     KVal lo, hi;
     float frac;
@@ -274,8 +278,9 @@ static Kernel *up_kernel(Arena *arena, KernelTarget target, UpBody body, int64_t
     Split split = split_even(vectors, 32);
     int64_t each = split.each * target.lanes;
     KB *kb = u->kb = kb_begin(arena, body.grad ? "upsample_grad" : "upsample", split.groups);
-    kb_title(kb, "upsampling (%lld,%lld) by %lldx%lld, %s%s", (long long)h, (long long)w, (long long)body.fh,
-             (long long)u->fw, body.bilinear ? "bilinear" : "nearest", body.grad ? ", gradient" : "");
+    kb_title(kb, "upsampling (%lld,%lld) by %lldx%lld, %s%s", (long long)h, (long long)w,
+             (long long)body.fh, (long long)u->fw, body.bilinear ? "bilinear" : "nearest",
+             body.grad ? ", gradient" : "");
     int64_t small = h * w * u->nc, big = small * body.fh * u->fw;
     u->x = kb_buffer(kb, body.grad ? "dy" : "x", KE_F32, body.grad ? big : small, false);
     u->y = kb_buffer(kb, body.grad ? "dx" : "y", KE_F32, body.grad ? small : big, true);
@@ -283,8 +288,8 @@ static Kernel *up_kernel(Arena *arena, KernelTarget target, UpBody body, int64_t
     return kb_finish(kb);
 }
 
-Kernel *kernel_upsample(Arena *arena, KernelTarget target, int64_t h, int64_t w, int64_t nc, int64_t fh,
-                        int64_t fw, bool bilinear)
+Kernel *kernel_upsample(Arena *arena, KernelTarget target, int64_t h, int64_t w, int64_t nc,
+                        int64_t fh, int64_t fw, bool bilinear)
 {
     UpBody body = {.up = {.w = w, .fw = fw, .nc = nc}, .h = h, .fh = fh, .bilinear = bilinear};
     return up_kernel(arena, target, body, h, w);
@@ -293,7 +298,11 @@ Kernel *kernel_upsample(Arena *arena, KernelTarget target, int64_t h, int64_t w,
 Kernel *kernel_upsample_grad(Arena *arena, KernelTarget target, int64_t h, int64_t w, int64_t nc,
                              int64_t fh, int64_t fw, bool bilinear, bool accumulate)
 {
-    UpBody body = {.up = {.w = w, .fw = fw, .nc = nc}, .h = h, .fh = fh, .bilinear = bilinear,
-                   .grad = true, .accumulate = accumulate};
+    UpBody body = {.up = {.w = w, .fw = fw, .nc = nc},
+                   .h = h,
+                   .fh = fh,
+                   .bilinear = bilinear,
+                   .grad = true,
+                   .accumulate = accumulate};
     return up_kernel(arena, target, body, h, w);
 }

@@ -1,7 +1,7 @@
 /* kernel_norm.c - batch normalisation. A task is one vector of channels; rows are pixels x samples.
  *
- * Training mode (Ioffe and Szegedy, 2015): statistics over the valid samples of the batch, the biased
- * variance, and moving = moving * momentum + batch * (1 - momentum), as Keras 3 has them. */
+ * Training mode (Ioffe and Szegedy, 2015): statistics over the valid samples of the batch, the
+ * biased variance, and moving = moving * momentum + batch * (1 - momentum), as Keras 3 has them. */
 #include "compiler/base/base.h"
 #include "compiler/kernel/kernel.h"
 #include "compiler/kernel/kernel_tile.h"
@@ -85,7 +85,8 @@ static void norm_train_body(Norm *m)
     norm_counts(m);
     KVal sum = kb_var(kb, kb_f(kb, 0, m->lanes)), square = kb_var(kb, kb_f(kb, 0, m->lanes));
     rows_begin(m, zero, m->valid, &at);
-    kb_set(kb, sum, kb_fop(kb, K_FADD, kb_get(kb, sum), kb_load(kb, m->x, at, m->lanes, m->active)));
+    kb_set(kb, sum,
+           kb_fop(kb, K_FADD, kb_get(kb, sum), kb_load(kb, m->x, at, m->lanes, m->active)));
     rows_end(m);
     KVal mean = kb_fop(kb, K_FDIV, kb_get(kb, sum), m->count);
     rows_begin(m, zero, m->valid, &at);
@@ -109,7 +110,8 @@ static void put_dx(const Norm *m, KVal at, KVal value)
     kb_store(kb, m->dx, at, value, m->active);
 }
 
-/* dx = gamma * inv_std * (dy - mean(dy) - xhat * mean(dy * xhat)); samples that are not valid get 0. */
+/* dx = gamma * inv_std * (dy - mean(dy) - xhat * mean(dy * xhat)); samples that are not valid get
+ * 0. */
 static void norm_dx(const Norm *m, KVal mean, KVal inv_std, KVal sum_dy, KVal sum_dyx)
 {
     KB *kb = m->kb;
@@ -171,7 +173,8 @@ static Kernel *norm_finish(KB *kb, Norm *m, KernelTarget target)
     return kb_finish(kb);
 }
 
-static KB *norm_begin(Arena *arena, KernelTarget target, const NormGeom *g, const char *name, const char *what)
+static KB *norm_begin(Arena *arena, KernelTarget target, const NormGeom *g, const char *name,
+                      const char *what)
 {
     KB *kb = kb_begin(arena, name, (g->c + target.lanes - 1) / target.lanes);
     kb_title(kb, "batch normalisation, %s, %lld pixels of (%lld,%lld)", what, (long long)g->pixels,
@@ -255,7 +258,8 @@ static void affine_vector(KB *kb, KVal index, int lanes, int active, void *arg)
     KVal r = kb_for(kb, lo, hi, 1);
     KVal at = kb_imad(kb, r, a->c, index);
     KVal v = kb_load(kb, a->x, at, lanes, active);
-    v = a->grad ? kb_fop(kb, K_FMUL, v, scale) : kernel_act_apply(kb, a->act, kb_fma(kb, v, scale, shift));
+    v = a->grad ? kb_fop(kb, K_FMUL, v, scale)
+                : kernel_act_apply(kb, a->act, kb_fma(kb, v, scale, shift));
     if (a->accumulate)
         v = kb_fop(kb, K_FADD, kb_load(kb, a->y, at, lanes, active), v);
     kb_store(kb, a->y, at, v, active);
@@ -266,8 +270,8 @@ static Kernel *affine_kernel(Arena *arena, KernelTarget target, int64_t rows, Af
 {
     a.rows = split_even(rows, 16);
     KB *kb = kb_begin(arena, a.grad ? "affine_grad" : "affine", a.rows.groups);
-    kb_title(kb, "scale%s of %lld rows of %lld channels", a.grad ? " of the gradient" : " and shift",
-             (long long)rows, (long long)a.c);
+    kb_title(kb, "scale%s of %lld rows of %lld channels",
+             a.grad ? " of the gradient" : " and shift", (long long)rows, (long long)a.c);
     a.x = kb_buffer(kb, a.grad ? "dy" : "x", KE_F32, rows * a.c, false);
     a.scale = kb_buffer(kb, "scale", KE_F32, a.c, false);
     if (!a.grad)
@@ -282,7 +286,9 @@ Kernel *kernel_affine(Arena *arena, KernelTarget target, int64_t rows, int64_t c
     return affine_kernel(arena, target, rows, (Affine){.c = c, .act = act});
 }
 
-Kernel *kernel_affine_grad(Arena *arena, KernelTarget target, int64_t rows, int64_t c, bool accumulate)
+Kernel *kernel_affine_grad(Arena *arena, KernelTarget target, int64_t rows, int64_t c,
+                           bool accumulate)
 {
-    return affine_kernel(arena, target, rows, (Affine){.c = c, .grad = true, .accumulate = accumulate});
+    return affine_kernel(arena, target, rows,
+                         (Affine){.c = c, .grad = true, .accumulate = accumulate});
 }

@@ -1,5 +1,5 @@
-/* kernel_pool.c - maximum and mean of windows. A task is a run of vectors of (batch, channels), so that
- * the gradient can be scattered without two tasks meeting. */
+/* kernel_pool.c - maximum and mean of windows. A task is a run of vectors of (batch, channels), so
+ * that the gradient can be scattered without two tasks meeting. */
 #include "compiler/base/base.h"
 #include "compiler/kernel/kernel.h"
 #include "compiler/kernel/kernel_tile.h"
@@ -70,7 +70,8 @@ static void pool_forward(KB *kb, const Pool *p, const Window *w, KVal column, in
         kb_store(kb, p->taps, at, kb_get(kb, tap_of), active);
 }
 
-static void pool_backward(KB *kb, const Pool *p, const Window *w, KVal column, int lanes, int active)
+static void pool_backward(KB *kb, const Pool *p, const Window *w, KVal column, int lanes,
+                          int active)
 {
     const PoolGeom *g = p->g;
     KVal at = kb_imad(kb, w->dst, g->nc, column);
@@ -116,9 +117,10 @@ static Kernel *pool_kernel(Arena *arena, KernelTarget target, Pool p, bool taps)
     int64_t vectors = (g->nc + target.lanes - 1) / target.lanes;
     Split split = split_even(vectors, 32);
     KB *kb = kb_begin(arena, p.grad ? "pool_grad" : "pool", split.groups);
-    kb_title(kb, "%s pooling%s (%lld,%lld) -> (%lld,%lld), window %lldx%lld", g->average ? "average" : "max",
-             p.grad ? " gradient" : "", (long long)g->sh, (long long)g->sw, (long long)g->dh,
-             (long long)g->dw, (long long)g->kh, (long long)g->kw);
+    kb_title(kb, "%s pooling%s (%lld,%lld) -> (%lld,%lld), window %lldx%lld",
+             g->average ? "average" : "max", p.grad ? " gradient" : "", (long long)g->sh,
+             (long long)g->sw, (long long)g->dh, (long long)g->dw, (long long)g->kh,
+             (long long)g->kw);
     int64_t src = g->sh * g->sw * g->nc, dst = g->dh * g->dw * g->nc;
     p.x = kb_buffer(kb, p.grad ? "dy" : "x", KE_F32, p.grad ? dst : src, false);
     p.y = kb_buffer(kb, p.grad ? "dx" : "y", KE_F32, p.grad ? src : dst, true);
@@ -169,7 +171,8 @@ static void global_max_grad_vector(KB *kb, KVal index, int lanes, int active, vo
     kb_end_n(kb, m->pixels);
 }
 
-Kernel *kernel_global_max_grad(Arena *arena, KernelTarget target, int64_t pixels, int64_t nc, bool accumulate)
+Kernel *kernel_global_max_grad(Arena *arena, KernelTarget target, int64_t pixels, int64_t nc,
+                               bool accumulate)
 {
     int64_t vectors = (nc + target.lanes - 1) / target.lanes;
     Split split = split_even(vectors, 32);

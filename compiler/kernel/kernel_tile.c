@@ -11,7 +11,8 @@ void tile_fma(KB *kb, const Tile *tile, int a_buf, KVal a0, int64_t a_stride, in
                        last ? tile->last_active : tile->lanes);
     }
     for (int r = 0; r < tile->rows; r++) {
-        KVal a = kb_splat(kb, kb_load(kb, a_buf, kb_iaddc(kb, a0, r * a_stride), 1, 1), tile->lanes);
+        KVal a =
+            kb_splat(kb, kb_load(kb, a_buf, kb_iaddc(kb, a0, r * a_stride), 1, 1), tile->lanes);
         for (int v = 0; v < tile->vectors; v++) {
             KVal sum = tile_at(tile, r, v);
             kb_set(kb, sum, kb_fma(kb, a, b[v], kb_get(kb, sum)));
@@ -19,8 +20,8 @@ void tile_fma(KB *kb, const Tile *tile, int a_buf, KVal a0, int64_t a_stride, in
     }
 }
 
-/* Cycles of one step of the sum, in halves: two fused multiply-adds and two loads a cycle, and no less
- * than the four cycles that a dependent sum waits. */
+/* Cycles of one step of the sum, in halves: two fused multiply-adds and two loads a cycle, and no
+ * less than the four cycles that a dependent sum waits. */
 static int64_t step_cost(int64_t rows, int vectors)
 {
     int64_t fma = rows * vectors, loads = rows + vectors;

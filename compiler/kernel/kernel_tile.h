@@ -12,7 +12,7 @@ typedef struct Tile {
     int last_active; /* lanes of b's last vector that may be read; 0: all */
     KVal sum[TILE_MAX_ROWS * TILE_MAX_VECTORS]; /* VARs */
 } Tile;
-#define tile_at(tile, r, v) ((tile)->sum[(r) * TILE_MAX_VECTORS + (v)])
+#define tile_at(tile, r, v) ((tile)->sum[(r)*TILE_MAX_VECTORS + (v)])
 
 /* sum[r][v] += a[a0 + r * a_stride] * b[b0 + v * lanes ..] */
 void tile_fma(KB *kb, const Tile *tile, int a_buf, KVal a0, int64_t a_stride, int b_buf, KVal b0);
@@ -32,8 +32,8 @@ KVal split_hi(KB *kb, Split split, KVal group);
 typedef void (*VectorBody)(KB *kb, KVal index, int lanes, int active, void *arg);
 void vector_loop(KB *kb, KVal base, int64_t n, int lanes, VectorBody body, void *arg);
 
-/* A flat kernel over n elements cut into tasks of whole vectors: returns the task's first element and
- * opens nothing; use flat_loop. */
+/* A flat kernel over n elements cut into tasks of whole vectors: returns the task's first element
+ * and opens nothing; use flat_loop. */
 int64_t flat_tasks(int64_t n, int lanes, int64_t *each);
 void flat_loop(KB *kb, int64_t n, int64_t each, int lanes, VectorBody body, void *arg);
 

@@ -1,9 +1,9 @@
 /* kernel_update.c - optimizers, applied to a vector of weights whose gradient is in registers.
  *
- * Adam as Keras writes it (Kingma and Ba, 2015, section 2, with epsilon outside of the corrected root):
- *   m += (g - m) (1 - beta_1);  v += (g g - v) (1 - beta_2);  w -= alpha m / (sqrt(v) + epsilon)
- * alpha holds the bias corrections and comes from the runtime (GRT_HYPER_ALPHA).
- * SGD: w -= lr g; with momentum u = momentum u - lr g; w += u, or w += momentum u - lr g (Nesterov). */
+ * Adam as Keras writes it (Kingma and Ba, 2015, section 2, with epsilon outside of the corrected
+ * root): m += (g - m) (1 - beta_1);  v += (g g - v) (1 - beta_2);  w -= alpha m / (sqrt(v) +
+ * epsilon) alpha holds the bias corrections and comes from the runtime (GRT_HYPER_ALPHA). SGD: w -=
+ * lr g; with momentum u = momentum u - lr g; w += u, or w += momentum u - lr g (Nesterov). */
 #include "compiler/base/base.h"
 #include "compiler/kernel/kernel.h"
 #include "compiler/kernel/kernel_tile.h"
@@ -19,7 +19,8 @@ UpdateArgs kernel_update_buffers(KB *kb, int64_t n, const KernelOptimizer *optim
     args.hyper = kb_buffer(kb, "hyper", KE_F32, HYPER_N, false);
     static const char *const adam_names[] = {"m", "v"};
     for (int s = 0; s < optimizer->n_slots; s++)
-        args.slots[s] = kb_buffer(kb, optimizer->adam ? adam_names[s] : "momentum", KE_F32, n, true);
+        args.slots[s] =
+            kb_buffer(kb, optimizer->adam ? adam_names[s] : "momentum", KE_F32, n, true);
     return args;
 }
 
@@ -28,7 +29,8 @@ static KVal hyper(KB *kb, UpdateArgs args, int which, int lanes)
     return kb_splat(kb, kb_load(kb, args.hyper, kb_i(kb, which), 1, 1), lanes);
 }
 
-UpdateConsts kernel_update_consts(KB *kb, UpdateArgs args, const KernelOptimizer *optimizer, int lanes)
+UpdateConsts kernel_update_consts(KB *kb, UpdateArgs args, const KernelOptimizer *optimizer,
+                                  int lanes)
 {
     UpdateConsts c = {{0}};
     if (optimizer->adam) {
@@ -57,8 +59,8 @@ static KVal adam_step(KB *kb, UpdateArgs args, const UpdateConsts *c, KVal index
 }
 
 /* What is subtracted from the weight. */
-static KVal sgd_step(KB *kb, UpdateArgs args, const UpdateConsts *c, const KernelOptimizer *optimizer,
-                     KVal index, KVal g, int lanes, int active)
+static KVal sgd_step(KB *kb, UpdateArgs args, const UpdateConsts *c,
+                     const KernelOptimizer *optimizer, KVal index, KVal g, int lanes, int active)
 {
     KVal step = kb_fop(kb, K_FMUL, g, c->v[0]);
     if (optimizer->n_slots == 0)
@@ -98,7 +100,8 @@ static void update_vector(KB *kb, KVal index, int lanes, int active, void *arg)
     kernel_update_apply(kb, f->args, &f->consts, f->optimizer, index, g, lanes, active);
 }
 
-Kernel *kernel_update(Arena *arena, KernelTarget target, int64_t n, const KernelOptimizer *optimizer)
+Kernel *kernel_update(Arena *arena, KernelTarget target, int64_t n,
+                      const KernelOptimizer *optimizer)
 {
     int64_t each, tasks = flat_tasks(n, target.lanes, &each);
     KB *kb = kb_begin(arena, "update", tasks);
@@ -117,7 +120,8 @@ Kernel *kernel_bias_update(Arena *arena, KernelTarget target, int64_t rows, int6
     int lanes = target.lanes;
     int64_t vectors = (c + lanes - 1) / lanes;
     KB *kb = kb_begin(arena, "bias_update", vectors);
-    kb_title(kb, "sum of (%lld,%lld) over rows, optimizer on the bias", (long long)rows, (long long)c);
+    kb_title(kb, "sum of (%lld,%lld) over rows, optimizer on the bias", (long long)rows,
+             (long long)c);
     int g = kb_buffer(kb, "dy", KE_F32, rows * c, false);
     UpdateArgs args = kernel_update_buffers(kb, vectors * lanes, optimizer);
     UpdateConsts consts = kernel_update_consts(kb, args, optimizer, lanes);
@@ -132,8 +136,9 @@ Kernel *kernel_bias_update(Arena *arena, KernelTarget target, int64_t rows, int6
             kb_if(kb, kb_iop(kb, last ? K_IEQ : K_ILT, kb_task(kb), kb_i(kb, vectors - 1)));
         KVal sum = kb_var(kb, kb_f(kb, 0, lanes));
         KVal r = kb_for_n(kb, rows);
-        kb_set(kb, sum, kb_fop(kb, K_FADD, kb_get(kb, sum),
-                               kb_load(kb, g, kb_imad(kb, r, c, col), lanes, active)));
+        kb_set(kb, sum,
+               kb_fop(kb, K_FADD, kb_get(kb, sum),
+                      kb_load(kb, g, kb_imad(kb, r, c, col), lanes, active)));
         kb_end_n(kb, rows);
         kernel_update_apply(kb, args, &consts, optimizer, col, kb_get(kb, sum), lanes, active);
         if (rest && vectors > 1)

@@ -13,17 +13,28 @@ static ConvGeom geom_of(const Lower *lw, const Node *node)
     const Fusion *f = &lw->fusion[node->id];
     Shape s = lw->graph->nodes.at[f->source].shape, d = node->shape;
     const LayerAttrs *a = &node->attrs;
-    ConvGeom g = {.n = lw->batch, .sh = s.h * f->up_h, .sw = s.w * f->up_w, .sc = s.c, .dh = d.h, .dw = d.w,
-                  .dc = d.c, .kh = a->kernel[0], .kw = a->kernel[1], .stride_h = a->strides[0],
-                  .stride_w = a->strides[1], .up_h = f->up_h, .up_w = f->up_w, .dst_stride = d.c};
+    ConvGeom g = {.n = lw->batch,
+                  .sh = s.h * f->up_h,
+                  .sw = s.w * f->up_w,
+                  .sc = s.c,
+                  .dh = d.h,
+                  .dw = d.w,
+                  .dc = d.c,
+                  .kh = a->kernel[0],
+                  .kw = a->kernel[1],
+                  .stride_h = a->strides[0],
+                  .stride_w = a->strides[1],
+                  .up_h = f->up_h,
+                  .up_w = f->up_w,
+                  .dst_stride = d.c};
     g.pad_t = f->pad_t + window_pad(g.sh, g.kh, g.stride_h, a->padding);
     g.pad_l = f->pad_l + window_pad(g.sw, g.kw, g.stride_w, a->padding);
     return g;
 }
 
 /* Taps lo .. hi-1 along one axis that some output position reaches. */
-static void live_taps(int64_t dst, int64_t stride, int64_t pad, int64_t src, int64_t window, int64_t *lo,
-                      int64_t *hi)
+static void live_taps(int64_t dst, int64_t stride, int64_t pad, int64_t src, int64_t window,
+                      int64_t *lo, int64_t *hi)
 {
     *lo = window;
     *hi = 0;
@@ -92,8 +103,13 @@ static const float *values_of(Lower *lw, const Node *node, const char *name)
 
 static Folded fold(Lower *lw, const Node *node, const Node *norm, const ConvGeom *g)
 {
-    Folded f = {.kernel = values_of(lw, node, "kernel"), .bias = values_of(lw, node, "bias"), .kh = g->kh,
-                .kw = g->kw, .ci = g->sc, .co = g->dc, .panel = kernel_panel(lw->target, g->dc)};
+    Folded f = {.kernel = values_of(lw, node, "kernel"),
+                .bias = values_of(lw, node, "bias"),
+                .kh = g->kh,
+                .kw = g->kw,
+                .ci = g->sc,
+                .co = g->dc,
+                .panel = kernel_panel(lw->target, g->dc)};
     if (norm) {
         f.gamma = values_of(lw, norm, "gamma");
         f.beta = values_of(lw, norm, "beta");
@@ -128,12 +144,14 @@ static void forward_frozen(Lower *lw, const Node *node)
     args[n++] = lower_product_value(lw, node, f->last);
     if (o.bias) {
         key = arena_printf(arena, "%s/bias.folded", node->name);
-        args[n++] = lower_rodata(lw, key, kernel_panel_size(1, g.dc, folded.panel), fill_bias, &folded);
+        args[n++] =
+            lower_rodata(lw, key, kernel_panel_size(1, g.dc, folded.panel), fill_bias, &folded);
     }
     if (o.residual)
         args[n++] = lower_value(lw, f->residual);
     Kernel *kernel = kernel_conv(arena, lw->target, &g, &o, folded.panel);
-    lower_step(lw, node->name, kernel, (uint64_t)(node_macs(graph, node, true) * lw->batch), n, args);
+    lower_step(lw, node->name, kernel, (uint64_t)(node_macs(graph, node, true) * lw->batch), n,
+               args);
     lower_product_softmax(lw, node, args[2]);
 }
 
@@ -149,7 +167,8 @@ static void forward_params(Lower *lw, const Node *node)
     if (o.bias)
         args[n++] = lower_param(lw, node, "bias").value;
     Kernel *kernel = kernel_conv(lw->ctx->arena, lw->target, &g, &o, w.panel);
-    lower_step(lw, node->name, kernel, (uint64_t)(node_macs(lw->graph, node, true) * lw->batch), n, args);
+    lower_step(lw, node->name, kernel, (uint64_t)(node_macs(lw->graph, node, true) * lw->batch), n,
+               args);
     lower_product_softmax(lw, node, args[2]);
 }
 
@@ -161,7 +180,8 @@ void conv2d_forward(Lower *lw, const Node *node)
         forward_params(lw, node);
 }
 
-static void backward_input(Lower *lw, const Node *node, ConvGeom g, const ParamRef *w, BufId dy, uint64_t macs)
+static void backward_input(Lower *lw, const Node *node, ConvGeom g, const ParamRef *w, BufId dy,
+                           uint64_t macs)
 {
     Arena *arena = lw->ctx->arena;
     int64_t panel_t = kernel_panel(lw->target, g.sc), taps = g.kh * g.kw;

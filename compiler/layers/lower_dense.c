@@ -1,4 +1,5 @@
-/* lower_dense.c - Dense and Flatten as plan steps: a Dense layer is a 1 x 1 convolution of one pixel. */
+/* lower_dense.c - Dense and Flatten as plan steps: a Dense layer is a 1 x 1 convolution of one
+ * pixel. */
 #include "compiler/base/base.h"
 #include "compiler/layers/layer_rules.h"
 #include "compiler/layers/lower_act.h"
@@ -6,8 +7,20 @@
 static ConvGeom geom_of(const Lower *lw, const Node *node)
 {
     int64_t in = shape_size(graph_input(lw->graph, node, 0)->shape), out = node->shape.c;
-    return (ConvGeom){.n = lw->batch, .sh = 1, .sw = 1, .sc = in, .dh = 1, .dw = 1, .dc = out, .kh = 1, .kw = 1,
-                      .stride_h = 1, .stride_w = 1, .up_h = 1, .up_w = 1, .dst_stride = out};
+    return (ConvGeom){.n = lw->batch,
+                      .sh = 1,
+                      .sw = 1,
+                      .sc = in,
+                      .dh = 1,
+                      .dw = 1,
+                      .dc = out,
+                      .kh = 1,
+                      .kw = 1,
+                      .stride_h = 1,
+                      .stride_w = 1,
+                      .up_h = 1,
+                      .up_w = 1,
+                      .dst_stride = out};
 }
 
 void dense_forward(Lower *lw, const Node *node)
@@ -41,7 +54,8 @@ void flatten_forward(Lower *lw, const Node *node)
         lower_alias(lw, node->id, in);
         return;
     }
-    Kernel *k = kernel_pack_rows(lw->ctx->arena, lw->target, s.h * s.w, lw->batch, s.c, shape_size(s), 0, false);
+    Kernel *k = kernel_pack_rows(lw->ctx->arena, lw->target, s.h * s.w, lw->batch, s.c,
+                                 shape_size(s), 0, false);
     BufId x = lower_value(lw, in);
     lower_step_args(lw, node->name, k, 0, x, lower_new_value(lw, node->id));
 }
@@ -52,7 +66,8 @@ void flatten_backward(Lower *lw, const Node *node)
     Shape s = lw->graph->nodes.at[in].shape;
     bool accumulate;
     BufId dx = lower_grad_target(lw, in, &accumulate);
-    Kernel *k = kernel_unpack_rows(lw->ctx->arena, lw->target, s.h * s.w, lw->batch, s.c, shape_size(s), 0,
-                                   accumulate);
-    lower_step_args(lw, arena_printf(lw->ctx->arena, "%s.dx", node->name), k, 0, lower_grad(lw, node->id), dx);
+    Kernel *k = kernel_unpack_rows(lw->ctx->arena, lw->target, s.h * s.w, lw->batch, s.c,
+                                   shape_size(s), 0, accumulate);
+    lower_step_args(lw, arena_printf(lw->ctx->arena, "%s.dx", node->name), k, 0,
+                    lower_grad(lw, node->id), dx);
 }

@@ -1,6 +1,6 @@
-/* lower_fuse.c - what a frozen convolution takes in: padding and nearest upsampling before it, batch
- * normalisation, a residual sum and an activation behind it. Only inside of the prefix, where no
- * gradient passes, and only where nobody else reads the values in between. */
+/* lower_fuse.c - what a frozen convolution takes in: padding and nearest upsampling before it,
+ * batch normalisation, a residual sum and an activation behind it. Only inside of the prefix, where
+ * no gradient passes, and only where nobody else reads the values in between. */
 #include "compiler/base/base.h"
 #include "compiler/plan/lower.h"
 
@@ -22,7 +22,8 @@ static NodeId sole_user(const Fuse *f, NodeId id)
 
 static bool is_foldable_act(const Node *n)
 {
-    return n->kind == LAYER_relu || (n->kind == LAYER_activation && n->attrs.activation != ACT_SOFTMAX);
+    return n->kind == LAYER_relu ||
+           (n->kind == LAYER_activation && n->attrs.activation != ACT_SOFTMAX);
 }
 
 static void fuse_behind(Fuse *f, NodeId conv)
@@ -36,7 +37,8 @@ static void fuse_behind(Fuse *f, NodeId conv)
         c->norm = c->last = next;
         next = sole_user(f, c->last);
     }
-    if (next != NODE_NONE && g->nodes.at[next].kind == LAYER_add && g->nodes.at[next].inputs.n == 2) {
+    if (next != NODE_NONE && g->nodes.at[next].kind == LAYER_add &&
+        g->nodes.at[next].inputs.n == 2) {
         const Node *add = &g->nodes.at[next];
         NodeId other = add->inputs.at[0] == c->last ? add->inputs.at[1] : add->inputs.at[0];
         if (other != c->last && other < c->last) {
@@ -64,8 +66,9 @@ static void fuse_before(Fuse *f, NodeId conv)
         f->fusion[in].inside = true;
         in = n->inputs.at[0];
     }
-    for (n = &g->nodes.at[in]; n->kind == LAYER_upsampling && n->attrs.interpolation == INTERP_NEAREST &&
-                               f->prefix[in] && sole_user(f, in) != NODE_NONE;
+    for (n = &g->nodes.at[in];
+         n->kind == LAYER_upsampling && n->attrs.interpolation == INTERP_NEAREST && f->prefix[in] &&
+         sole_user(f, in) != NODE_NONE;
          n = &g->nodes.at[in]) {
         c->up_h *= n->attrs.kernel[0];
         c->up_w *= n->attrs.kernel[1];
@@ -95,8 +98,15 @@ const Fusion *lower_fuse(Ctx *ctx, const Graph *graph, const bool *prefix)
     f.user = arena_array(ctx->arena, NodeId, n);
     for (NodeId i = 0; i < n; i++) {
         const Node *node = &graph->nodes.at[i];
-        f.fusion[i] = (Fusion){.root = NODE_NONE, .norm = NODE_NONE, .add = NODE_NONE, .residual = NODE_NONE,
-                               .act = NODE_NONE, .last = i, .source = NODE_NONE, .up_h = 1, .up_w = 1};
+        f.fusion[i] = (Fusion){.root = NODE_NONE,
+                               .norm = NODE_NONE,
+                               .add = NODE_NONE,
+                               .residual = NODE_NONE,
+                               .act = NODE_NONE,
+                               .last = i,
+                               .source = NODE_NONE,
+                               .up_h = 1,
+                               .up_w = 1};
         for (uint32_t k = 0; k < node->inputs.n; k++) {
             f.n_users[node->inputs.at[k]]++;
             f.user[node->inputs.at[k]] = i;

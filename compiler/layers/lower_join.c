@@ -8,7 +8,8 @@ static PreprocessOptions preprocess_of(Preprocessing mode, int64_t channels)
 {
     PreprocessOptions o = {.scale = {1, 1, 1}, .source = {0, 1, 2}};
     static const float caffe[3] = {103.939f, 116.779f, 123.68f};
-    static const float torch_mean[3] = {0.485f, 0.456f, 0.406f}, torch_deviation[3] = {0.229f, 0.224f, 0.225f};
+    static const float torch_mean[3] = {0.485f, 0.456f, 0.406f},
+                       torch_deviation[3] = {0.229f, 0.224f, 0.225f};
     if (mode == PRE_RESCALE || mode == PRE_TORCH)
         o.divisor = 255;
     if (mode == PRE_TF) {
@@ -63,7 +64,8 @@ void add_backward(Lower *lw, const Node *node)
         bool accumulate;
         BufId dx = lower_grad_target(lw, node->inputs.at[i], &accumulate);
         Kernel *k = kernel_copy(arena, lw->target, lower_elems(lw, node), accumulate);
-        lower_step_args(lw, arena_printf(arena, "%s.dx%u", node->name, i), k, 0, lower_grad(lw, node->id), dx);
+        lower_step_args(lw, arena_printf(arena, "%s.dx%u", node->name, i), k, 0,
+                        lower_grad(lw, node->id), dx);
     }
 }
 
@@ -77,11 +79,13 @@ static void concatenate_steps(Lower *lw, const Node *node, bool backward)
         int64_t c = lw->graph->nodes.at[in].shape.c;
         bool accumulate = false;
         if (!backward) {
-            Kernel *k = kernel_channels(arena, lw->target, rows, c, node->shape.c, offset, false, false);
+            Kernel *k =
+                kernel_channels(arena, lw->target, rows, c, node->shape.c, offset, false, false);
             lower_step_args(lw, node->name, k, 0, lower_value(lw, in), whole);
         } else if (lower_wants_grad(lw, in)) {
             BufId dx = lower_grad_target(lw, in, &accumulate);
-            Kernel *k = kernel_channels(arena, lw->target, rows, c, node->shape.c, offset, true, accumulate);
+            Kernel *k = kernel_channels(arena, lw->target, rows, c, node->shape.c, offset, true,
+                                        accumulate);
             lower_step_args(lw, arena_printf(arena, "%s.dx%u", node->name, i), k, 0, whole, dx);
         }
         offset += c;
@@ -111,16 +115,18 @@ void zeropad_backward(Lower *lw, const Node *node)
     Shape s = graph_input(lw->graph, node, 0)->shape;
     bool accumulate;
     BufId dx = lower_grad_target(lw, node->inputs.at[0], &accumulate);
-    Kernel *k = kernel_pad_grad(lw->ctx->arena, lw->target, s.h, s.w, s.c * lw->batch, node->attrs.pads, accumulate);
-    lower_step_args(lw, arena_printf(lw->ctx->arena, "%s.dx", node->name), k, 0, lower_grad(lw, node->id), dx);
+    Kernel *k = kernel_pad_grad(lw->ctx->arena, lw->target, s.h, s.w, s.c * lw->batch,
+                                node->attrs.pads, accumulate);
+    lower_step_args(lw, arena_printf(lw->ctx->arena, "%s.dx", node->name), k, 0,
+                    lower_grad(lw, node->id), dx);
 }
 
 void upsampling_forward(Lower *lw, const Node *node)
 {
     Shape s = graph_input(lw->graph, node, 0)->shape;
     const LayerAttrs *a = &node->attrs;
-    Kernel *k = kernel_upsample(lw->ctx->arena, lw->target, s.h, s.w, s.c * lw->batch, a->kernel[0], a->kernel[1],
-                                a->interpolation == INTERP_BILINEAR);
+    Kernel *k = kernel_upsample(lw->ctx->arena, lw->target, s.h, s.w, s.c * lw->batch, a->kernel[0],
+                                a->kernel[1], a->interpolation == INTERP_BILINEAR);
     BufId x = lower_value(lw, node->inputs.at[0]);
     lower_step_args(lw, node->name, k, 0, x, lower_new_value(lw, node->id));
 }
@@ -131,7 +137,9 @@ void upsampling_backward(Lower *lw, const Node *node)
     const LayerAttrs *a = &node->attrs;
     bool accumulate;
     BufId dx = lower_grad_target(lw, node->inputs.at[0], &accumulate);
-    Kernel *k = kernel_upsample_grad(lw->ctx->arena, lw->target, s.h, s.w, s.c * lw->batch, a->kernel[0],
-                                     a->kernel[1], a->interpolation == INTERP_BILINEAR, accumulate);
-    lower_step_args(lw, arena_printf(lw->ctx->arena, "%s.dx", node->name), k, 0, lower_grad(lw, node->id), dx);
+    Kernel *k =
+        kernel_upsample_grad(lw->ctx->arena, lw->target, s.h, s.w, s.c * lw->batch, a->kernel[0],
+                             a->kernel[1], a->interpolation == INTERP_BILINEAR, accumulate);
+    lower_step_args(lw, arena_printf(lw->ctx->arena, "%s.dx", node->name), k, 0,
+                    lower_grad(lw, node->id), dx);
 }

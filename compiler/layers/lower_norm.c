@@ -1,5 +1,5 @@
-/* lower_norm.c - BatchNormalization as plan steps: training mode where it is trainable, a scale and a
- * shift where it is frozen. */
+/* lower_norm.c - BatchNormalization as plan steps: training mode where it is trainable, a scale and
+ * a shift where it is frozen. */
 #include "compiler/base/base.h"
 #include "compiler/layers/layer_rules.h"
 #include "compiler/plan/lower.h"
@@ -9,8 +9,12 @@
 static NormGeom geom_of(const Lower *lw, const Node *node)
 {
     const LayerAttrs *a = &node->attrs;
-    return (NormGeom){.pixels = node->shape.h * node->shape.w, .n = lw->batch, .c = node->shape.c,
-                      .epsilon = (float)a->epsilon, .momentum = (float)a->momentum, .scale = a->scale,
+    return (NormGeom){.pixels = node->shape.h * node->shape.w,
+                      .n = lw->batch,
+                      .c = node->shape.c,
+                      .epsilon = (float)a->epsilon,
+                      .momentum = (float)a->momentum,
+                      .scale = a->scale,
                       .center = a->center};
 }
 
@@ -47,10 +51,14 @@ static const float *values_of(Lower *lw, const Node *node, const char *name)
 
 static BufId frozen_vector(Lower *lw, const Node *node, bool shift)
 {
-    Frozen f = {.gamma = values_of(lw, node, "gamma"), .beta = values_of(lw, node, "beta"),
-                .mean = values_of(lw, node, "moving_mean"), .variance = values_of(lw, node, "moving_variance"),
-                .epsilon = node->attrs.epsilon, .c = node->shape.c};
-    const char *key = arena_printf(lw->ctx->arena, "%s/%s.folded", node->name, shift ? "shift" : "scale");
+    Frozen f = {.gamma = values_of(lw, node, "gamma"),
+                .beta = values_of(lw, node, "beta"),
+                .mean = values_of(lw, node, "moving_mean"),
+                .variance = values_of(lw, node, "moving_variance"),
+                .epsilon = node->attrs.epsilon,
+                .c = node->shape.c};
+    const char *key =
+        arena_printf(lw->ctx->arena, "%s/%s.folded", node->name, shift ? "shift" : "scale");
     return lower_rodata(lw, key, f.c, shift ? fill_shift : fill_scale, &f);
 }
 
@@ -86,7 +94,8 @@ void batchnorm_forward(Lower *lw, const Node *node)
     NormGeom g = geom_of(lw, node);
     if (!node->trainable) {
         BufId scale = frozen_vector(lw, node, false), shift = frozen_vector(lw, node, true);
-        Kernel *k = kernel_affine(arena, lw->target, g.pixels * g.n, g.c, (KernelAct){.kind = ACT_LINEAR});
+        Kernel *k =
+            kernel_affine(arena, lw->target, g.pixels * g.n, g.c, (KernelAct){.kind = ACT_LINEAR});
         BufId x = lower_value(lw, node->inputs.at[0]);
         lower_step_args(lw, node->name, k, 0, x, scale, shift, lower_new_value(lw, node->id));
         return;
@@ -122,8 +131,13 @@ static void backward_train(Lower *lw, const Node *node)
     const BufId *saved = lw->state[node->id].saved;
     BufId dgamma = lower_scratch(lw, arena_printf(arena, "d(%s/gamma)", node->name), g.c);
     BufId dbeta = lower_scratch(lw, arena_printf(arena, "d(%s/beta)", node->name), g.c);
-    BufId args[9] = {lower_value(lw, in), lower_grad(lw, node->id), lw->plan->io.counters, saved[0], saved[1],
-                     dgamma, dbeta};
+    BufId args[9] = {lower_value(lw, in),
+                     lower_grad(lw, node->id),
+                     lw->plan->io.counters,
+                     saved[0],
+                     saved[1],
+                     dgamma,
+                     dbeta};
     uint32_t n = 7;
     if (want_dx && g.scale)
         args[n++] = lower_param(lw, node, "gamma").value;
@@ -148,6 +162,6 @@ void batchnorm_backward(Lower *lw, const Node *node)
     BufId scale = frozen_vector(lw, node, false);
     BufId dx = lower_grad_target(lw, node->inputs.at[0], &accumulate);
     Kernel *k = kernel_affine_grad(lw->ctx->arena, lw->target, g.pixels * g.n, g.c, accumulate);
-    lower_step_args(lw, arena_printf(lw->ctx->arena, "%s.dx", node->name), k, 0, lower_grad(lw, node->id), scale,
-                    dx);
+    lower_step_args(lw, arena_printf(lw->ctx->arena, "%s.dx", node->name), k, 0,
+                    lower_grad(lw, node->id), scale, dx);
 }

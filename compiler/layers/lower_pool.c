@@ -93,7 +93,8 @@ void globalmaxpool_backward(Lower *lw, const Node *node)
     Shape s = lw->graph->nodes.at[in].shape;
     bool accumulate;
     BufId dx = lower_grad_target(lw, in, &accumulate);
-    Kernel *k = kernel_global_max_grad(lw->ctx->arena, lw->target, s.h * s.w, lw->batch * s.c, accumulate);
-    lower_step_args(lw, arena_printf(lw->ctx->arena, "%s.dx", node->name), k, 0, lower_value(lw, in),
-                    lower_value(lw, node->id), lower_grad(lw, node->id), dx);
+    Kernel *k =
+        kernel_global_max_grad(lw->ctx->arena, lw->target, s.h * s.w, lw->batch * s.c, accumulate);
+    lower_step_args(lw, arena_printf(lw->ctx->arena, "%s.dx", node->name), k, 0,
+                    lower_value(lw, in), lower_value(lw, node->id), lower_grad(lw, node->id), dx);
 }

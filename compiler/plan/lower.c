@@ -6,7 +6,8 @@ static BufId new_buffer(Lower *lw, const char *name, BufKind kind, KElem elem, i
 {
     Plan *plan = lw->plan;
     PlanBuffer *b = arr_push(lw->ctx->arena, &plan->buffers);
-    *b = (PlanBuffer){.name = name, .kind = kind, .elem = elem, .n = n, .phase = lw->phase, .first = UINT32_MAX};
+    *b = (PlanBuffer){
+        .name = name, .kind = kind, .elem = elem, .n = n, .phase = lw->phase, .first = UINT32_MAX};
     return plan->buffers.n - 1;
 }
 
@@ -80,7 +81,8 @@ BufId lower_grad_target(Lower *lw, NodeId node, bool *accumulate)
     check_bug(lw->needs_grad[node]);
     *accumulate = lw->grad[node] != BUF_NONE;
     if (!*accumulate)
-        lw->grad[node] = lower_scratch(lw, arena_printf(lw->ctx->arena, "d(%s)", n->name), lower_elems(lw, n));
+        lw->grad[node] =
+            lower_scratch(lw, arena_printf(lw->ctx->arena, "d(%s)", n->name), lower_elems(lw, n));
     return lw->grad[node];
 }
 
@@ -100,7 +102,8 @@ static const Kernel *share_kernel(Lower *lw, Kernel *kernel)
             return plan->kernels.at[i];
         size_t length = strlen(kernel->name);
         const char *other = plan->kernels.at[i]->name;
-        if (!strncmp(other, kernel->name, length) && (other[length] == '\0' || other[length] == '_'))
+        if (!strncmp(other, kernel->name, length) &&
+            (other[length] == '\0' || other[length] == '_'))
             same_name++;
     }
     kernel->name = arena_printf(lw->ctx->arena, "%s_%u", kernel->name, same_name);

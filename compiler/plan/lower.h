@@ -1,7 +1,8 @@
 /* lower.h - how layers become plan steps: the interface between plan_build.c and layer_*.c.
  *
  * plan_build.c walks the Graph once a phase and calls a layer's forward (and, in the train phase,
- * backward in reverse order). The layer asks for buffers of values and gradients and appends steps. */
+ * backward in reverse order). The layer asks for buffers of values and gradients and appends steps.
+ */
 #ifndef GRAFT_LOWER_H
 #define GRAFT_LOWER_H
 
@@ -10,15 +11,15 @@
 
 /* What the step of a convolution in the prefix takes in with it (layers/lower_fuse.c). */
 typedef struct Fusion {
-    bool inside;            /* this node is computed by the step of another */
-    NodeId root;            /* this node ends a fused chain: the convolution whose step writes it */
-    NodeId norm;            /* of a root: BatchNormalization folded into it, NODE_NONE none */
-    NodeId add, residual;   /* Add after it, and the Add's other operand */
-    NodeId act;             /* activation after it */
-    NodeId last;            /* the node whose output the step writes; itself when nothing is fused */
-    NodeId source;          /* what the step reads: before padding and nearest upsampling */
-    int64_t pad_t, pad_l;   /* padding taken in */
-    int64_t up_h, up_w;     /* factors of upsampling taken in */
+    bool inside;          /* this node is computed by the step of another */
+    NodeId root;          /* this node ends a fused chain: the convolution whose step writes it */
+    NodeId norm;          /* of a root: BatchNormalization folded into it, NODE_NONE none */
+    NodeId add, residual; /* Add after it, and the Add's other operand */
+    NodeId act;           /* activation after it */
+    NodeId last;          /* the node whose output the step writes; itself when nothing is fused */
+    NodeId source;        /* what the step reads: before padding and nearest upsampling */
+    int64_t pad_t, pad_l; /* padding taken in */
+    int64_t up_h, up_w;   /* factors of upsampling taken in */
 } Fusion;
 
 /* By node; only nodes of the prefix are fused. */
@@ -26,26 +27,26 @@ const Fusion *lower_fuse(Ctx *ctx, const Graph *graph, const bool *prefix);
 
 /* Parameters of a node that are not frozen, in memory. */
 typedef struct NodeState {
-    uint32_t first_param;   /* in plan->params, UINT32_MAX: none */
-    BufId saved[2];         /* of this phase: what forward keeps for backward */
+    uint32_t first_param; /* in plan->params, UINT32_MAX: none */
+    BufId saved[2];       /* of this phase: what forward keeps for backward */
 } NodeState;
 
 typedef struct Lower {
     Ctx *ctx;
     const Graph *graph;
     Plan *plan;
-    int phase;              /* GRT_PREFIX, GRT_TRAIN, GRT_EVAL */
+    int phase; /* GRT_PREFIX, GRT_TRAIN, GRT_EVAL */
     int64_t batch;
     KernelTarget target;
     KernelOptimizer optimizer;
-    BufId *value;           /* by node: its output in this phase, BUF_NONE not there yet */
-    BufId *grad;            /* by node: gradient of the loss by its output, BUF_NONE none yet */
-    const bool *prefix;     /* by node: computed in the prefix phase */
-    bool *needs_grad;       /* by node: something trainable stands at or before it */
-    NodeState *state;       /* by node, shared by the phases */
-    const Fusion *fusion;   /* by node */
-    StrMap *rodata;         /* by name: read-only buffers made already */
-    NodeId direct;          /* prefix: the node that writes the features itself, NODE_NONE none */
+    BufId *value;         /* by node: its output in this phase, BUF_NONE not there yet */
+    BufId *grad;          /* by node: gradient of the loss by its output, BUF_NONE none yet */
+    const bool *prefix;   /* by node: computed in the prefix phase */
+    bool *needs_grad;     /* by node: something trainable stands at or before it */
+    NodeState *state;     /* by node, shared by the phases */
+    const Fusion *fusion; /* by node */
+    StrMap *rodata;       /* by name: read-only buffers made already */
+    NodeId direct;        /* prefix: the node that writes the features itself, NODE_NONE none */
 } Lower;
 
 /* Shape helpers: elements of a whole batch. */
@@ -54,8 +55,8 @@ static inline int64_t lower_elems(const Lower *lw, const Node *node)
     return shape_size(node->shape) * lw->batch;
 }
 
-BufId lower_value(Lower *lw, NodeId node);              /* output of a node that was lowered */
-BufId lower_new_value(Lower *lw, NodeId node);          /* its output buffer, to be written now */
+BufId lower_value(Lower *lw, NodeId node);     /* output of a node that was lowered */
+BufId lower_new_value(Lower *lw, NodeId node); /* its output buffer, to be written now */
 BufId lower_scratch(Lower *lw, const char *name, int64_t n); /* float32, in this phase */
 /* Constant data, made once a name: fill is called when the name is new. */
 typedef void (*RodataFill)(float *data, void *arg);
@@ -63,7 +64,8 @@ BufId lower_rodata(Lower *lw, const char *name, int64_t n, RodataFill fill, void
 BufId lower_state(Lower *lw, const char *name, KElem elem, int64_t n);
 /* Gradient of a node's output, complete; BUF_NONE when nothing depends on it. */
 BufId lower_grad(Lower *lw, NodeId node);
-/* Where a consumer writes its share of the gradient of `node`; *accumulate: add to what is there. */
+/* Where a consumer writes its share of the gradient of `node`; *accumulate: add to what is there.
+ */
 BufId lower_grad_target(Lower *lw, NodeId node, bool *accumulate);
 bool lower_wants_grad(const Lower *lw, NodeId node);
 
@@ -75,15 +77,16 @@ static inline bool lower_is_logits(const Lower *lw, const Node *node)
     return node->id == lw->graph->output && lw->phase != GRT_PREFIX;
 }
 
-/* Appends a step; the kernel is shared with an equal one of any phase. args in the kernel's order. */
+/* Appends a step; the kernel is shared with an equal one of any phase. args in the kernel's order.
+ */
 void lower_step(Lower *lw, const char *name, Kernel *kernel, uint64_t macs, uint32_t n_args,
                 const BufId *args);
 #define lower_step_args(lw, name, kernel, macs, ...)                                           \
     lower_step((lw), (name), (kernel), (macs), sizeof((BufId[]){__VA_ARGS__}) / sizeof(BufId), \
                (const BufId[]){__VA_ARGS__})
 
-/* Parameter of a node in memory: a matrix in panels (rows x cols) or a vector (panel 0), padded with
- * zeros. Frozen: rodata with the values; else a state buffer, registered in plan->params. */
+/* Parameter of a node in memory: a matrix in panels (rows x cols) or a vector (panel 0), padded
+ * with zeros. Frozen: rodata with the values; else a state buffer, registered in plan->params. */
 typedef struct ParamRef {
     BufId value, slot[2];
     int64_t rows, cols, panel;

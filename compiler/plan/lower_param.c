@@ -131,7 +131,8 @@ static void register_params(Lower *lw, const Node *node)
     for (uint32_t i = 0; i < node->params.n; i++) {
         const Param *p = &node->params.at[i];
         GrtParam *g = arr_push(lw->ctx->arena, &plan->params);
-        *g = (GrtParam){.layer = node->name, .name = p->name, .rank = p->rank, .trainable = !p->statistic};
+        *g = (GrtParam){
+            .layer = node->name, .name = p->name, .rank = p->rank, .trainable = !p->statistic};
         memcpy(g->dims, p->dims, sizeof g->dims);
         g->cols = p->dims[p->rank - 1];
         g->rows = param_size(p) / g->cols;
@@ -141,13 +142,17 @@ static void register_params(Lower *lw, const Node *node)
         ParamRef ref = {.rows = g->rows, .cols = g->cols, .panel = g->panel};
         int64_t size = stored_size(&ref);
         uint32_t index = plan->params.n - 1;
-        BufId value = lower_state(lw, join(lw, node->name, p->name, ""), KE_F32, size), slots[2], data = BUF_NONE;
+        BufId value = lower_state(lw, join(lw, node->name, p->name, ""), KE_F32, size), slots[2],
+              data = BUF_NONE;
         for (uint32_t s = 0; s < 2; s++)
-            slots[s] = s < g->n_slots ? lower_state(lw, join(lw, node->name, p->name, s ? ".v" : ".m"), KE_F32, size)
-                                      : BUF_NONE;
+            slots[s] =
+                s < g->n_slots
+                    ? lower_state(lw, join(lw, node->name, p->name, s ? ".v" : ".m"), KE_F32, size)
+                    : BUF_NONE;
         if (p->data) {
             Fill f = {.values = p->data, .rows = g->rows, .cols = g->cols};
-            data = lower_rodata(lw, join(lw, node->name, p->name, ".start"), param_size(p), fill_plain, &f);
+            data = lower_rodata(lw, join(lw, node->name, p->name, ".start"), param_size(p),
+                                fill_plain, &f);
         }
         g = &plan->params.at[index];
         g->value = value;
@@ -163,8 +168,12 @@ static ParamRef frozen_param(Lower *lw, const Node *node, const Param *param)
     ParamRef ref = {.cols = param->dims[param->rank - 1], .slot = {BUF_NONE, BUF_NONE}};
     ref.rows = param_size(param) / ref.cols;
     ref.panel = param->rank > 1 ? kernel_panel(lw->target, ref.cols) : 0;
-    Fill f = {.values = lower_param_values(lw, node, param), .rows = ref.rows, .cols = ref.cols, .panel = ref.panel};
-    ref.value = lower_rodata(lw, join(lw, node->name, param->name, ""), stored_size(&ref), fill_param, &f);
+    Fill f = {.values = lower_param_values(lw, node, param),
+              .rows = ref.rows,
+              .cols = ref.cols,
+              .panel = ref.panel};
+    ref.value =
+        lower_rodata(lw, join(lw, node->name, param->name, ""), stored_size(&ref), fill_param, &f);
     return ref;
 }
 
@@ -179,8 +188,12 @@ ParamRef lower_param(Lower *lw, const Node *node, const char *name)
         register_params(lw, node);
     uint32_t i = lw->state[node->id].first_param + (uint32_t)(param - node->params.at);
     const GrtParam *g = &lw->plan->params.at[i];
-    return (ParamRef){.value = g->value, .slot = {g->slot[0], g->slot[1]}, .rows = g->rows, .cols = g->cols,
-                      .panel = g->panel, .trainable = g->trainable};
+    return (ParamRef){.value = g->value,
+                      .slot = {g->slot[0], g->slot[1]},
+                      .rows = g->rows,
+                      .cols = g->cols,
+                      .panel = g->panel,
+                      .trainable = g->trainable};
 }
 
 uint32_t lower_update_args(const Lower *lw, const ParamRef *param, BufId *args)

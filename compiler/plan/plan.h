@@ -1,9 +1,10 @@
 /* plan.h - the static plan: steps, buffers at offsets, read-only data. Every byte is decided here.
  *
- * Activations of 4-D tensors lie as (height, width, batch, channels), "HWNC": the samples of a batch
- * stand side by side at every pixel, so a convolution is a matrix product over the live taps of each
- * output pixel and padding costs nothing. A flat tensor (batch, channels) is the case of one pixel.
- * Matrices (kernels of Conv2D and Dense) lie in panels of `panel` columns: see GrtParam in grt.h. */
+ * Activations of 4-D tensors lie as (height, width, batch, channels), "HWNC": the samples of a
+ * batch stand side by side at every pixel, so a convolution is a matrix product over the live taps
+ * of each output pixel and padding costs nothing. A flat tensor (batch, channels) is the case of
+ * one pixel. Matrices (kernels of Conv2D and Dense) lie in panels of `panel` columns: see GrtParam
+ * in grt.h. */
 #ifndef GRAFT_PLAN_H
 #define GRAFT_PLAN_H
 
@@ -25,17 +26,17 @@ typedef struct PlanBuffer {
     BufKind kind;
     KElem elem;
     int64_t n;
-    int phase;              /* of BUF_SCRATCH */
-    uint32_t first, last;   /* steps of its life, inclusive */
-    uint64_t offset;        /* in the block, or in rodata */
-    const void *data;       /* BUF_RODATA */
+    int phase;            /* of BUF_SCRATCH */
+    uint32_t first, last; /* steps of its life, inclusive */
+    uint64_t offset;      /* in the block, or in rodata */
+    const void *data;     /* BUF_RODATA */
 } PlanBuffer;
 
 typedef struct PlanStep {
     const char *name;
     const Kernel *kernel;
     BufId args[K_MAX_BUFFERS];
-    uint64_t macs;          /* live multiply-adds of one run */
+    uint64_t macs; /* live multiply-adds of one run */
 } PlanStep;
 
 typedef struct PlanPhase {
@@ -45,11 +46,11 @@ typedef struct PlanPhase {
 } PlanPhase;
 
 typedef struct Target {
-    const char *cpu;        /* LLVM's name: native, x86-64-v3, x86-64-v4 ... as resolved */
+    const char *cpu; /* LLVM's name: native, x86-64-v3, x86-64-v4 ... as resolved */
     const char *features;
     const char *triple;
-    int lanes;              /* float32 lanes of a vector register: 16, 8 or 4 */
-    int registers;          /* vector registers */
+    int lanes;     /* float32 lanes of a vector register: 16, 8 or 4 */
+    int registers; /* vector registers */
 } Target;
 
 typedef struct Plan {
@@ -57,19 +58,19 @@ typedef struct Plan {
     Target target;
     PlanPhase phases[GRT_N_PHASES];
     ARR(PlanBuffer) buffers;
-    ARR(Kernel *) kernels;  /* distinct */
-    ARR(GrtParam) params;   /* not frozen */
-    ARR(BufId) param_data;  /* by parameter: loaded start values, BUF_NONE none */
+    ARR(Kernel *) kernels; /* distinct */
+    ARR(GrtParam) params;  /* not frozen */
+    ARR(BufId) param_data; /* by parameter: loaded start values, BUF_NONE none */
     GrtIo io;
     int64_t feature_size, head_input_size;
     uint64_t block_bytes, rodata_bytes;
     char prefix_hash[17];
 } Plan;
 
-/* Graph with weights -> Plan (plan_build.c): cuts the frozen prefix, lowers the layers of each phase
- * (lower.h), lays the buffers out (plan_memory.c). */
+/* Graph with weights -> Plan (plan_build.c): cuts the frozen prefix, lowers the layers of each
+ * phase (lower.h), lays the buffers out (plan_memory.c). */
 Plan *plan_build(Ctx *ctx, const Graph *graph, Target target);
-void plan_layout(Ctx *ctx, Plan *plan);     /* plan_memory.c */
+void plan_layout(Ctx *ctx, Plan *plan); /* plan_memory.c */
 /* No two live buffers overlap; every step's arguments fit its kernel; bug() when broken. */
 void plan_verify(const Plan *plan);
 void plan_print(const Plan *plan, Buf *out);

@@ -1,5 +1,5 @@
-/* plan_build.c - Graph -> Plan: cuts the frozen prefix off, lowers the layers of the three phases, lays
- * the buffers out. */
+/* plan_build.c - Graph -> Plan: cuts the frozen prefix off, lowers the layers of the three phases,
+ * lays the buffers out. */
 #include "compiler/base/base.h"
 #include "compiler/plan/lower.h"
 
@@ -40,7 +40,8 @@ static Boundary find_boundary(Ctx *ctx, const Graph *graph, const bool *prefix)
     return b;
 }
 
-/* Samples of a run of the prefix: enough to use the weights again while the values stay in the cache. */
+/* Samples of a run of the prefix: enough to use the weights again while the values stay in the
+ * cache. */
 static int64_t prefix_batch(const Graph *graph, const bool *prefix)
 {
     int64_t largest = 0, batch = graph->spec->batch_size;
@@ -74,7 +75,8 @@ static void make_io(Lower *lw)
     const Spec *spec = graph->spec;
     Plan *plan = lw->plan;
     GrtIo *io = &plan->io;
-    int64_t p = plan->phases[GRT_PREFIX].batch, t = spec->batch_size, e = spec->validation_batch_size;
+    int64_t p = plan->phases[GRT_PREFIX].batch, t = spec->batch_size,
+            e = spec->validation_batch_size;
     io->images = lower_state(lw, "images", KE_U8, p * spec->height * spec->width * spec->channels);
     io->features_out = lower_state(lw, "features", KE_F32, p * plan->feature_size);
     io->train_features = lower_state(lw, "train.features", KE_F32, t * plan->feature_size);
@@ -96,8 +98,10 @@ static void pack_step(Lower *lw, NodeId id, BufId out, int64_t row_size, int64_t
 {
     const Node *node = &lw->graph->nodes.at[id];
     Shape s = node->shape;
-    Kernel *k = kernel_pack_rows(lw->ctx->arena, lw->target, s.h * s.w, lw->batch, s.c, row_size, offset, false);
-    lower_step_args(lw, arena_printf(lw->ctx->arena, "%s.rows", node->name), k, 0, lower_value(lw, id), out);
+    Kernel *k = kernel_pack_rows(lw->ctx->arena, lw->target, s.h * s.w, lw->batch, s.c, row_size,
+                                 offset, false);
+    lower_step_args(lw, arena_printf(lw->ctx->arena, "%s.rows", node->name), k, 0,
+                    lower_value(lw, id), out);
 }
 
 /* The features are what enters the head, row by row. */
@@ -107,7 +111,8 @@ static bool features_are_head_input(const Graph *graph, const Boundary *b)
         return false;
     const Node *node = &graph->nodes.at[b->nodes.at[0]];
     bool is_flat_view = LAYER_KINDS[node->kind].flags & LF_VIEW;
-    return node->id == graph->head_input || (is_flat_view && node->inputs.at[0] == graph->head_input);
+    return node->id == graph->head_input ||
+           (is_flat_view && node->inputs.at[0] == graph->head_input);
 }
 
 static void lower_prefix(Lower *lw, const Boundary *b)
@@ -132,7 +137,8 @@ static void lower_prefix(Lower *lw, const Boundary *b)
     plan->io.prefix_head_input = plan->io.features_out;
     if (features_are_head_input(graph, b))
         return;
-    plan->io.prefix_head_input = lower_state(lw, "head_input", KE_F32, lw->batch * plan->head_input_size);
+    plan->io.prefix_head_input =
+        lower_state(lw, "head_input", KE_F32, lw->batch * plan->head_input_size);
     pack_step(lw, graph->head_input, plan->io.prefix_head_input, plan->head_input_size, 0);
 }
 
@@ -148,7 +154,8 @@ static void take_features(Lower *lw, const Boundary *b, BufId features)
             lw->value[id] = features;
             return;
         }
-        Kernel *k = kernel_unpack_rows(lw->ctx->arena, lw->target, s.h * s.w, lw->batch, s.c, b->size, offset, false);
+        Kernel *k = kernel_unpack_rows(lw->ctx->arena, lw->target, s.h * s.w, lw->batch, s.c,
+                                       b->size, offset, false);
         const char *name = arena_printf(lw->ctx->arena, "%s.take", node->name);
         lower_step_args(lw, name, k, 0, features, lower_new_value(lw, id));
         offset += shape_size(s);
@@ -169,8 +176,8 @@ static void loss_step(Lower *lw, BufId labels, BufId loss, BufId correct, BufId 
     const Graph *graph = lw->graph;
     bool train = lw->phase == GRT_TRAIN;
     Kernel *k = kernel_crossentropy(lw->ctx->arena, lw->target, lw->batch, graph->n_classes, train);
-    lower_step_args(lw, "loss", k, 0, lower_value(lw, graph->output), labels, lw->plan->io.counters, loss, correct,
-                    out);
+    lower_step_args(lw, "loss", k, 0, lower_value(lw, graph->output), labels, lw->plan->io.counters,
+                    loss, correct, out);
 }
 
 static void lower_train(Lower *lw, const Boundary *b)
@@ -195,10 +202,12 @@ static void lower_eval(Lower *lw, const Boundary *b)
     Plan *plan = lw->plan;
     take_features(lw, b, plan->io.eval_features);
     lower_forward(lw);
-    loss_step(lw, plan->io.eval_labels, plan->io.eval_loss, plan->io.eval_correct, plan->io.eval_probs);
+    loss_step(lw, plan->io.eval_labels, plan->io.eval_loss, plan->io.eval_correct,
+              plan->io.eval_probs);
     if (lw->prefix[graph->head_input])
         return;
-    plan->io.eval_head_input = lower_state(lw, "eval.head_input", KE_F32, lw->batch * plan->head_input_size);
+    plan->io.eval_head_input =
+        lower_state(lw, "eval.head_input", KE_F32, lw->batch * plan->head_input_size);
     pack_step(lw, graph->head_input, plan->io.eval_head_input, plan->head_input_size, 0);
 }
 
@@ -247,11 +256,18 @@ static Lower begin_lower(Ctx *ctx, Plan *plan)
     const Graph *graph = plan->graph;
     Arena *arena = ctx->arena;
     uint32_t n = graph->nodes.n;
-    Lower lw = {.ctx = ctx, .graph = graph, .plan = plan, .optimizer = optimizer_of(graph->spec),
+    Lower lw = {.ctx = ctx,
+                .graph = graph,
+                .plan = plan,
+                .optimizer = optimizer_of(graph->spec),
                 .target = {.lanes = plan->target.lanes, .registers = plan->target.registers},
-                .value = arena_array(arena, BufId, n), .grad = arena_array(arena, BufId, n),
-                .prefix = graph_frozen_prefix(ctx, graph), .needs_grad = arena_array(arena, bool, n),
-                .state = arena_array(arena, NodeState, n), .rodata = strmap_create(arena), .direct = NODE_NONE};
+                .value = arena_array(arena, BufId, n),
+                .grad = arena_array(arena, BufId, n),
+                .prefix = graph_frozen_prefix(ctx, graph),
+                .needs_grad = arena_array(arena, bool, n),
+                .state = arena_array(arena, NodeState, n),
+                .rodata = strmap_create(arena),
+                .direct = NODE_NONE};
     for (NodeId i = 0; i < n; i++) {
         const Node *node = &graph->nodes.at[i];
         lw.state[i].first_param = UINT32_MAX;

@@ -1,11 +1,15 @@
-/* plan_memory.c - offsets: state first, then the scratch of the phases, which share one region; within
- * a phase buffers whose lives do not meet share memory. Lowest fitting offset, largest buffers first. */
+/* plan_memory.c - offsets: state first, then the scratch of the phases, which share one region;
+ * within a phase buffers whose lives do not meet share memory. Lowest fitting offset, largest
+ * buffers first. */
 #include "compiler/base/base.h"
 #include "compiler/plan/plan.h"
 
 #include <stdlib.h>
 
-enum { ALIGNMENT = 64, GUARD = 64 /* vector loads may touch a little more than the last element */ };
+enum {
+    ALIGNMENT = 64,
+    GUARD = 64 /* vector loads may touch a little more than the last element */
+};
 
 static uint64_t buffer_bytes(const PlanBuffer *b)
 {
@@ -27,7 +31,8 @@ static int by_size(const void *pa, const void *pb)
 }
 
 /* Lowest offset at or above `base` where `b` meets none of the placed buffers. */
-static uint64_t lowest_place(PlanBuffer *const *placed, uint32_t n, const PlanBuffer *b, uint64_t base)
+static uint64_t lowest_place(PlanBuffer *const *placed, uint32_t n, const PlanBuffer *b,
+                             uint64_t base)
 {
     uint64_t at = base, size = buffer_bytes(b);
     for (bool moved = true; moved;) {
@@ -82,8 +87,8 @@ static void verify_step(const Plan *plan, int phase, uint32_t index)
     for (uint32_t i = 0; i < k->n_buffers && !k->buffers[i].local; i++) {
         const PlanBuffer *b = &plan->buffers.at[step->args[i]];
         if (b->elem != k->buffers[i].elem || b->n < k->buffers[i].n)
-            bug("step %s: buffer %s (%lld) does not fit argument %s (%lld) of %s", step->name, b->name,
-                (long long)b->n, k->buffers[i].name, (long long)k->buffers[i].n, k->name);
+            bug("step %s: buffer %s (%lld) does not fit argument %s (%lld) of %s", step->name,
+                b->name, (long long)b->n, k->buffers[i].name, (long long)k->buffers[i].n, k->name);
         if (k->buffers[i].written && b->kind == BUF_RODATA)
             bug("step %s writes the constant %s", step->name, b->name);
         if (b->kind == BUF_SCRATCH && (b->phase != phase || index < b->first || index > b->last))

@@ -23,13 +23,13 @@ typedef struct WeightFile {
     ARR(WeightLayer) layers; /* only those that have arrays, in the file's order */
 } WeightFile;
 
-/* fatal(EXIT_FILE / EXIT_WEIGHTS) with the reason when the file cannot be read or is no weight file.
- * Damaged files never crash or hang. */
+/* fatal(EXIT_FILE / EXIT_WEIGHTS) with the reason when the file cannot be read or is no weight
+ * file. Damaged files never crash or hang. */
 const WeightFile *weights_open(Ctx *ctx, const char *path);
 
 typedef struct WeightReport {
     uint32_t matched, renamed, missing, unused, shape_differs;
-    const char *map; /* table of names used, "" when the names were today's */
+    const char *map;  /* table of names used, "" when the names were today's */
     const char *text; /* the report, lines for stderr */
 } WeightReport;
 

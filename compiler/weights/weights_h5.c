@@ -1,9 +1,9 @@
-/* weights_h5.c - reads Keras's legacy HDF5 weights: a file of save_weights, or a whole model's. The only
- * file that includes <hdf5.h>.
+/* weights_h5.c - reads Keras's legacy HDF5 weights: a file of save_weights, or a whole model's. The
+ * only file that includes <hdf5.h>.
  *
  * The root (or its group model_weights) has the attribute layer_names; each layer's group has
- * weight_names. Long lists are split over layer_names0, layer_names1, ... A model inside of a model is
- * one group whose weight names begin with the inner layers' names. */
+ * weight_names. Long lists are split over layer_names0, layer_names1, ... A model inside of a model
+ * is one group whose weight names begin with the inner layers' names. */
 #include "compiler/base/base.h"
 #include "compiler/weights/weights_file.h"
 
@@ -89,13 +89,15 @@ static WeightArray read_array(const H5 *h, hid_t group, const char *layer, const
 {
     hid_t set = H5Dopen2(group, name, H5P_DEFAULT);
     if (set < 0)
-        fatal(h->ctx, EXIT_WEIGHTS, "%s: layer '%s' names the array '%s', which is not there", h->path, layer, name);
+        fatal(h->ctx, EXIT_WEIGHTS, "%s: layer '%s' names the array '%s', which is not there",
+              h->path, layer, name);
     hid_t space = H5Dget_space(set), type = H5Dget_type(set);
     int rank = H5Sget_simple_extent_ndims(space);
     hsize_t dims[8] = {0};
     if (rank < 0 || rank > 8 || H5Sget_simple_extent_dims(space, dims, NULL) < 0 ||
         (H5Tget_class(type) != H5T_FLOAT && H5Tget_class(type) != H5T_INTEGER))
-        fatal(h->ctx, EXIT_WEIGHTS, "%s: array '%s' of layer '%s' is not an array of numbers", h->path, name, layer);
+        fatal(h->ctx, EXIT_WEIGHTS, "%s: array '%s' of layer '%s' is not an array of numbers",
+              h->path, name, layer);
     WeightArray a = {.name = arena_strdup(h->ctx->arena, name), .rank = (uint32_t)rank};
     int64_t n = 1;
     for (int i = 0; i < rank; i++) {
@@ -105,10 +107,12 @@ static WeightArray read_array(const H5 *h, hid_t group, const char *layer, const
     }
     hsize_t stored = H5Dget_storage_size(set);
     if (n > 0 && stored == 0)
-        fatal(h->ctx, EXIT_WEIGHTS, "%s: array '%s' of layer '%s' has no data", h->path, name, layer);
+        fatal(h->ctx, EXIT_WEIGHTS, "%s: array '%s' of layer '%s' has no data", h->path, name,
+              layer);
     float *data = arena_array(h->ctx->arena, float, n ? n : 1);
     if (n > 0 && H5Dread(set, H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT, data) < 0)
-        fatal(h->ctx, EXIT_WEIGHTS, "%s: array '%s' of layer '%s' cannot be read: the file is damaged or cut short",
+        fatal(h->ctx, EXIT_WEIGHTS,
+              "%s: array '%s' of layer '%s' cannot be read: the file is damaged or cut short",
               h->path, name, layer);
     a.data = data;
     H5Tclose(type);
@@ -172,8 +176,10 @@ void weights_h5_read(Ctx *ctx, const char *path, WeightFile *file)
     if (H5Aexists(id, "layer_names") <= 0 && H5Aexists(id, "layer_names0") <= 0) {
         bool whole = H5Lexists(id, "model_weights", H5P_DEFAULT) > 0;
         root = whole ? H5Gopen2(id, "model_weights", H5P_DEFAULT) : id;
-        if (!whole && (H5Lexists(id, "layers", H5P_DEFAULT) > 0 || H5Lexists(id, "_layer_checkpoint_dependencies", H5P_DEFAULT) > 0))
-            damaged(&h, "a Keras 3 .weights.h5 file; save the legacy layout instead: model.save('model.h5')");
+        if (!whole && (H5Lexists(id, "layers", H5P_DEFAULT) > 0 ||
+                       H5Lexists(id, "_layer_checkpoint_dependencies", H5P_DEFAULT) > 0))
+            damaged(&h, "a Keras 3 .weights.h5 file; save the legacy layout instead: "
+                        "model.save('model.h5')");
         if (root < 0)
             damaged(&h, "its group model_weights cannot be read");
     }

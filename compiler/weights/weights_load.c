@@ -54,8 +54,9 @@ static void check_finite(Load *l, const WeightLayer *layer)
         for (int64_t k = 0; k < n; k++) {
             if (isfinite(a->data[k]))
                 continue;
-            diag_error(l->ctx, l->spec->loc, "weights-not-finite", "%s of layer '%s' in '%s' holds a value that is not finite",
-                       a->name, layer->name, l->spec->path);
+            diag_error(l->ctx, l->spec->loc, "weights-not-finite",
+                       "%s of layer '%s' in '%s' holds a value that is not finite", a->name,
+                       layer->name, l->spec->path);
             break;
         }
     }
@@ -75,11 +76,13 @@ static void take_layer(Load *l, const WeightLayer *layer, Node *node)
     }
     l->report->shape_differs += fit == FIT_SHAPE_DIFFERS;
     if (fit == FIT_SHAPE_DIFFERS)
-        diag_error(l->ctx, l->spec->loc, "weights-shape", "%s of layer '%s' is %s, but '%s' has %s", p->name, node->name,
-                   dims_text(l->ctx, p->dims, p->rank), l->spec->path, dims_in_file(l->ctx, layer));
+        diag_error(l->ctx, l->spec->loc, "weights-shape", "%s of layer '%s' is %s, but '%s' has %s",
+                   p->name, node->name, dims_text(l->ctx, p->dims, p->rank), l->spec->path,
+                   dims_in_file(l->ctx, layer));
     else
-        diag_error(l->ctx, l->spec->loc, "weights-missing", "layer '%s' has a %s, but '%s' has only %s", node->name, p->name,
-                   l->spec->path, dims_in_file(l->ctx, layer));
+        diag_error(l->ctx, l->spec->loc, "weights-missing",
+                   "layer '%s' has a %s, but '%s' has only %s", node->name, p->name, l->spec->path,
+                   dims_in_file(l->ctx, layer));
     node->loaded = true; /* reported; not missing as well */
 }
 
@@ -107,13 +110,14 @@ static void find_missing(Load *l, bool only_backbone)
             continue;
         list(&l->missing, &l->n_missing, node->name);
         if (!may_be_missing(l->spec, node->name, used) && only_backbone && errors++ < SHOWN)
-            diag_error(ctx, l->spec->loc, "weights-missing", "'%s' has no weights for layer '%s'; give them, or list it in allow_missing",
+            diag_error(ctx, l->spec->loc, "weights-missing",
+                       "'%s' has no weights for layer '%s'; give them, or list it in allow_missing",
                        l->spec->path, node->name);
     }
     for (uint32_t i = 0; i < l->spec->allow_missing.n; i++)
         if (!used[i] && only_backbone)
-            diag_error(ctx, l->spec->allow_missing_locs.at[i], "allow-missing", "no layer without weights matches '%s'",
-                       l->spec->allow_missing.at[i]);
+            diag_error(ctx, l->spec->allow_missing_locs.at[i], "allow-missing",
+                       "no layer without weights matches '%s'", l->spec->allow_missing.at[i]);
 }
 
 static void write_report(Load *l)
@@ -121,8 +125,10 @@ static void write_report(Load *l)
     Buf *b = &l->text;
     buf_printf(b, "weights %s: %u layers matched", l->spec->path, l->report->matched);
     if (l->report->renamed)
-        buf_printf(b, " (%u renamed%s%s)", l->report->renamed, *l->match.way ? ", by the table " : "", l->match.way);
-    buf_printf(b, ", %u missing, %u unused, %u of another shape\n", l->n_missing, l->n_unused, l->report->shape_differs);
+        buf_printf(b, " (%u renamed%s%s)", l->report->renamed,
+                   *l->match.way ? ", by the table " : "", l->match.way);
+    buf_printf(b, ", %u missing, %u unused, %u of another shape\n", l->n_missing, l->n_unused,
+               l->report->shape_differs);
     if (l->n_missing)
         buf_printf(b, "  missing: %s\n", l->missing.at);
     if (l->n_unused)
@@ -132,7 +138,8 @@ static void write_report(Load *l)
 static void nothing_matched(Load *l)
 {
     const WeightFile *file = l->match.file;
-    Diag *d = diag_error(l->ctx, l->spec->loc, "weights-nothing", "none of the %u layers of '%s' matches a layer of the network",
+    Diag *d = diag_error(l->ctx, l->spec->loc, "weights-nothing",
+                         "none of the %u layers of '%s' matches a layer of the network",
                          file->layers.n, l->spec->path);
     Buf names = buf_create(l->ctx->arena);
     uint32_t n = 0;
@@ -142,14 +149,18 @@ static void nothing_matched(Load *l)
         diag_hint(l->ctx, d, (Loc){0}, "it has %s%s", names.at, file->layers.n > n ? ", ..." : "");
 }
 
-static void load_file(Ctx *ctx, Graph *graph, const WeightsSpec *spec, bool backbone, WeightReport *report, Buf *text)
+static void load_file(Ctx *ctx, Graph *graph, const WeightsSpec *spec, bool backbone,
+                      WeightReport *report, Buf *text)
 {
     if (!spec->path)
         return;
     Load l = {.ctx = ctx, .graph = graph, .spec = spec, .report = report, .text = *text};
     l.missing = buf_create(ctx->arena);
     l.unused = buf_create(ctx->arena);
-    l.match = (Match){.ctx = ctx, .graph = graph, .file = weights_open(ctx, spec->path), .rename = spec->rename.at,
+    l.match = (Match){.ctx = ctx,
+                      .graph = graph,
+                      .file = weights_open(ctx, spec->path),
+                      .rename = spec->rename.at,
                       .n_rename = spec->rename.n};
     weights_match(&l.match);
     uint32_t before = report->matched;
@@ -193,7 +204,9 @@ void weights_inspect(Ctx *ctx, const char *path, const Graph *graph, Buf *out)
         buf_printf(out, "%s", layer->name);
         if (graph && m.to[i] && m.to[i]->params.n) {
             LayerFit fit = weights_fit(layer, m.to[i], &which);
-            const char *how = fit == FIT_WHOLE ? "" : fit == FIT_SHAPE_DIFFERS ? " (shape differs)" : " (incomplete)";
+            const char *how = fit == FIT_WHOLE           ? ""
+                              : fit == FIT_SHAPE_DIFFERS ? " (shape differs)"
+                                                         : " (incomplete)";
             buf_printf(out, " -> %s%s", m.to[i]->name, how);
         } else if (graph) {
             buf_puts(out, " -> unused");
@@ -201,5 +214,6 @@ void weights_inspect(Ctx *ctx, const char *path, const Graph *graph, Buf *out)
         buf_printf(out, "\n    %s\n", dims_in_file(ctx, layer));
     }
     if (graph)
-        buf_printf(out, "%u of %u layers fit; names: %s\n", m.score, file->layers.n, *m.way ? m.way : "as they are");
+        buf_printf(out, "%u of %u layers fit; names: %s\n", m.score, file->layers.n,
+                   *m.way ? m.way : "as they are");
 }

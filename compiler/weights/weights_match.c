@@ -1,9 +1,10 @@
 /* weights_match.c - which layer of a file goes to which layer of the Graph.
  *
- * Candidates, tried as a whole: the names as they are, each of the backbone's tables of other eras, and,
- * for backbones whose names are Keras's counters, the n-th layer of a base by the order of the file's
- * counters. The way that fits most layers, by name and shape, wins: a file with conv2d_1 .. conv2d_94
- * shares 93 names with conv2d .. conv2d_93, all of them shifted by one, so names alone may not decide. */
+ * Candidates, tried as a whole: the names as they are, each of the backbone's tables of other eras,
+ * and, for backbones whose names are Keras's counters, the n-th layer of a base by the order of the
+ * file's counters. The way that fits most layers, by name and shape, wins: a file with conv2d_1 ..
+ * conv2d_94 shares 93 names with conv2d .. conv2d_93, all of them shifted by one, so names alone
+ * may not decide. */
 #include "compiler/base/base.h"
 #include "compiler/weights/weights_match.h"
 
@@ -150,7 +151,8 @@ static void way_by_counters(const Match *m, Node **to)
         for (uint32_t i = k; i < graph->nodes.n; i++) {
             const Node *other = &graph->nodes.at[i];
             size_t n = split_counter(other->name, &counter);
-            if (other->part != PART_BACKBONE || !other->params.n || !same_base(other->name, n, node->name, base))
+            if (other->part != PART_BACKBONE || !other->params.n ||
+                !same_base(other->name, n, node->name, base))
                 continue;
             done[i] = true;
             *arr_push(arena, &ours) = (Counted){counter, i};
@@ -178,7 +180,8 @@ static uint32_t score(const Match *m, Node *const *to)
 {
     uint32_t n = 0, which;
     for (uint32_t i = 0; i < m->file->layers.n; i++)
-        n += to[i] && to[i]->params.n && weights_fit(&m->file->layers.at[i], to[i], &which) == FIT_WHOLE;
+        n += to[i] && to[i]->params.n &&
+             weights_fit(&m->file->layers.at[i], to[i], &which) == FIT_WHOLE;
     return n;
 }
 

@@ -10,9 +10,9 @@ typedef struct Match {
     const WeightFile *file;
     const Rename *rename; /* the spec's own names, applied first */
     uint32_t n_rename;
-    Node **to;            /* by layer of the file: the node it goes to, NULL none */
-    const char *way;      /* "" names as they are, "counters", or the table's era */
-    uint32_t score;       /* layers that fit whole */
+    Node **to;       /* by layer of the file: the node it goes to, NULL none */
+    const char *way; /* "" names as they are, "counters", or the table's era */
+    uint32_t score;  /* layers that fit whole */
     StrMap *by_name;
 } Match;
 

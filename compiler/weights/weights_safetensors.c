@@ -1,5 +1,5 @@
-/* weights_safetensors.c - reads safetensors: 8 bytes of length, a JSON header, the data. Tensors are
- * called layer/array (or layer.array); those of optimizers are passed over. */
+/* weights_safetensors.c - reads safetensors: 8 bytes of length, a JSON header, the data. Tensors
+ * are called layer/array (or layer.array); those of optimizers are passed over. */
 #include "compiler/base/base.h"
 #include "compiler/weights/weights_file.h"
 
@@ -18,7 +18,8 @@ typedef struct Tensors {
 
 static float from_half(uint16_t h)
 {
-    uint32_t sign = (uint32_t)(h & 0x8000) << 16, exponent = h >> 10 & 31, fraction = h & 1023, bits;
+    uint32_t sign = (uint32_t)(h & 0x8000) << 16, exponent = h >> 10 & 31, fraction = h & 1023,
+             bits;
     float out;
     if (exponent == 0) {
         out = (float)fraction * 0x1p-24f;
@@ -43,12 +44,14 @@ static size_t element_size(const char *type)
 }
 
 /* Bytes begin .. end-1 of the data as n floats. */
-static const float *read_data(const Tensors *t, const char *name, const char *type, uint64_t begin, int64_t n)
+static const float *read_data(const Tensors *t, const char *name, const char *type, uint64_t begin,
+                              int64_t n)
 {
     float *out = arena_array(t->ctx->arena, float, n ? n : 1);
     size_t size = element_size(type);
     void *raw = size == 4 ? (void *)out : arena_alloc(t->ctx->arena, (size_t)n * size + 1);
-    if (fseeko(t->in, (off_t)(t->data + begin), SEEK_SET) != 0 || fread(raw, size, (size_t)n, t->in) != (size_t)n)
+    if (fseeko(t->in, (off_t)(t->data + begin), SEEK_SET) != 0 ||
+        fread(raw, size, (size_t)n, t->in) != (size_t)n)
         fatal(t->ctx, EXIT_WEIGHTS, "%s: tensor '%s' cannot be read", t->path, name);
     const uint16_t *half = raw;
     for (int64_t i = 0; size == 2 && i < n; i++)
@@ -58,7 +61,8 @@ static const float *read_data(const Tensors *t, const char *name, const char *ty
 
 static void read_tensor(const Tensors *t, const char *name, const json_t *entry, WeightFile *file)
 {
-    const json_t *shape = json_object_get(entry, "shape"), *place = json_object_get(entry, "data_offsets");
+    const json_t *shape = json_object_get(entry, "shape"),
+                 *place = json_object_get(entry, "data_offsets");
     const char *type = json_string_value(json_object_get(entry, "dtype"));
     const char *split = strrchr(name, '/');
     split = split ? split : strrchr(name, '.');
@@ -67,17 +71,22 @@ static void read_tensor(const Tensors *t, const char *name, const json_t *entry,
     if (!type || !json_is_array(shape) || json_array_size(shape) > 8 || json_array_size(place) != 2)
         fatal(t->ctx, EXIT_WEIGHTS, "%s: tensor '%s' is badly described", t->path, name);
     if (!element_size(type))
-        fatal(t->ctx, EXIT_WEIGHTS, "%s: tensor '%s' is of type %s; F32, F16 and BF16 are read", t->path, name, type);
-    WeightArray a = {.name = arena_strdup(t->ctx->arena, split + 1), .rank = (uint32_t)json_array_size(shape)};
+        fatal(t->ctx, EXIT_WEIGHTS, "%s: tensor '%s' is of type %s; F32, F16 and BF16 are read",
+              t->path, name, type);
+    WeightArray a = {.name = arena_strdup(t->ctx->arena, split + 1),
+                     .rank = (uint32_t)json_array_size(shape)};
     int64_t n = 1;
     for (uint32_t i = 0; i < a.rank; i++) {
         a.dims[i] = json_integer_value(json_array_get(shape, i));
         if (a.dims[i] < 0 || a.dims[i] > INT32_MAX || (n *= a.dims[i]) > (int64_t)1 << 33)
             fatal(t->ctx, EXIT_WEIGHTS, "%s: tensor '%s' has an impossible shape", t->path, name);
     }
-    json_int_t begin = json_integer_value(json_array_get(place, 0)), end = json_integer_value(json_array_get(place, 1));
-    if (begin < 0 || end < begin || (uint64_t)end > t->size || (uint64_t)(end - begin) != (uint64_t)n * element_size(type))
-        fatal(t->ctx, EXIT_WEIGHTS, "%s: tensor '%s' lies outside of the file or has another size than its shape",
+    json_int_t begin = json_integer_value(json_array_get(place, 0)),
+               end = json_integer_value(json_array_get(place, 1));
+    if (begin < 0 || end < begin || (uint64_t)end > t->size ||
+        (uint64_t)(end - begin) != (uint64_t)n * element_size(type))
+        fatal(t->ctx, EXIT_WEIGHTS,
+              "%s: tensor '%s' lies outside of the file or has another size than its shape",
               t->path, name);
     a.data = read_data(t, name, type, (uint64_t)begin, n);
     weights_file_add(t->ctx, file, arena_strndup(t->ctx->arena, name, (size_t)(split - name)), a);
@@ -106,7 +115,8 @@ static json_t *read_header(Tensors *t)
     json_error_t error;
     json_t *header = json_loadb(text, n, JSON_REJECT_DUPLICATES, &error);
     if (!json_is_object(header))
-        fatal(t->ctx, EXIT_WEIGHTS, "%s: damaged header: %s", t->path, header ? "not an object" : error.text);
+        fatal(t->ctx, EXIT_WEIGHTS, "%s: damaged header: %s", t->path,
+              header ? "not an object" : error.text);
     return header;
 }
 
