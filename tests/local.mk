@@ -37,6 +37,7 @@ tap_tests = $(golden_tests) \
     %D%/graph.tap \
     %D%/golden.tap \
     %D%/quickstart.tap \
+    %D%/weights.tap \
     %D%/runtime.tap
 long_tests = \
     %D%/long/accuracy.tap \
