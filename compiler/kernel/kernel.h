@@ -23,7 +23,8 @@ typedef struct KernelAct {
 /* How the optimizer changes a weight (kernel_update.c). */
 typedef struct KernelOptimizer {
     bool adam; /* else SGD */
-    float beta_1, beta_2, epsilon;
+    double beta_1, beta_2;
+    float epsilon;
     float momentum;
     bool nesterov;
     int n_slots; /* 2 Adam, 1 SGD with momentum, 0 */

@@ -35,8 +35,8 @@ UpdateConsts kernel_update_consts(KB *kb, UpdateArgs args, const KernelOptimizer
     UpdateConsts c = {{0}};
     if (optimizer->adam) {
         c.v[0] = hyper(kb, args, GRT_HYPER_ALPHA, lanes);
-        c.v[1] = kb_f(kb, 1.0f - optimizer->beta_1, lanes);
-        c.v[2] = kb_f(kb, 1.0f - optimizer->beta_2, lanes);
+        c.v[1] = kb_f(kb, (float)(1.0 - optimizer->beta_1), lanes);
+        c.v[2] = kb_f(kb, (float)(1.0 - optimizer->beta_2), lanes);
         c.v[3] = kb_f(kb, optimizer->epsilon, lanes);
     } else {
         c.v[0] = hyper(kb, args, GRT_HYPER_LR, lanes);

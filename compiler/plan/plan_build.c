@@ -239,8 +239,8 @@ static KernelOptimizer optimizer_of(const Spec *spec)
 {
     KernelOptimizer o = {.adam = spec->optimizer == OPT_ADAM};
     if (o.adam) {
-        o.beta_1 = (float)spec->beta_1;
-        o.beta_2 = (float)spec->beta_2;
+        o.beta_1 = spec->beta_1;
+        o.beta_2 = spec->beta_2;
         o.epsilon = (float)spec->opt_epsilon;
         o.n_slots = 2;
     } else {
