@@ -5,10 +5,12 @@
  * grt_run_create. */
 #include "runtime/grt_int.h"
 
+#include <pthread.h>
 #include <sched.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 
-enum { IO_BYTES = 1 << 20 };
+enum { IO_BYTES = 1 << 20, STACK_BYTES = 4 << 20 };
 
 /* --------------------------------------------------------------------- threads */
 
@@ -24,6 +26,28 @@ void omp_set_dynamic(int dynamic);
 #else
 #include <omp.h>
 #endif
+
+/* Kernels keep a task's own memory, up to half a megabyte, on the stack: makes sure that there is
+ * room on this thread and on those to come, where the limits of the shell are small. */
+static void make_stack_room(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_STACK, &limit) == 0 && limit.rlim_cur < STACK_BYTES) {
+        if (limit.rlim_max < STACK_BYTES)
+            grt_die(GRT_EXIT_TRAINING, "the stack is limited to %d KiB, %d are needed (ulimit -Hs)",
+                    (int)(limit.rlim_max >> 10), STACK_BYTES >> 10);
+        limit.rlim_cur = STACK_BYTES;
+        setrlimit(RLIMIT_STACK, &limit);
+    }
+    pthread_attr_t attr;
+    size_t size = 0;
+    if (pthread_getattr_default_np(&attr) != 0)
+        return;
+    if (pthread_attr_getstacksize(&attr, &size) == 0 && size < STACK_BYTES &&
+        pthread_attr_setstacksize(&attr, STACK_BYTES) == 0)
+        pthread_setattr_default_np(&attr);
+    pthread_attr_destroy(&attr);
+}
 
 /* member(context) on each of n threads; returns when all of them have. */
 static void team_run(int n_threads, void (*member)(void *), void *context)
@@ -105,6 +129,7 @@ GrtRun *grt_run_create(const GrtProgram *program, int n_threads)
         resolve_phase(run, phase);
     run->io_bytes = IO_BYTES;
     run->io_buffer = grt_alloc(1, IO_BYTES);
+    make_stack_room();
     omp_set_dynamic(0);
     return run;
 }

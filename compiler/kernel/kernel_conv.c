@@ -140,7 +140,19 @@ static void tile_sum(const Conv *c, const Tile *tile, KVal dh, KVal dw, KVal row
         kb_end(kb);
 }
 
-/* One register tile: start values, sum, residual and activation, store. */
+/* Bias, residual at `res`, activation. The bias comes last: where it is large, a sum that starts
+ * from it is rounded at its size at every step. */
+static KVal finish_value(const Conv *c, KVal y, KVal bias, KVal res, int active)
+{
+    KB *kb = c->kb;
+    if (c->o.bias)
+        y = kb_fop(kb, K_FADD, y, bias);
+    if (c->o.residual)
+        y = kb_fop(kb, K_FADD, y, kb_load(kb, c->residual, res, c->lanes, active));
+    return kernel_act_apply(kb, c->o.act, y);
+}
+
+/* One register tile: sum, bias, residual and activation, store. */
 static void conv_tile(const Conv *c, const Columns *cols, KVal dh, KVal dw, KVal row0,
                       int tile_rows, const Pass *pass)
 {
@@ -153,28 +165,23 @@ static void conv_tile(const Conv *c, const Columns *cols, KVal dh, KVal dw, KVal
     Tile tile = {.rows = tile_rows, .vectors = cols->vectors, .lanes = c->lanes};
     for (int v = 0; v < tile.vectors; v++) {
         int active = active_lanes(c, cols, v);
-        KVal start = kb_f(kb, 0, c->lanes);
-        if (c->o.bias && !pass->load_sum)
-            start =
-                kb_load(kb, c->bias, kb_iaddc(kb, cols->first, v * c->lanes), c->lanes, c->lanes);
         for (int r = 0; r < tile_rows; r++) {
             KVal at = kb_iaddc(kb, out, r * g->dst_stride + v * c->lanes);
             KVal s = pass->load_sum || c->o.accumulate ? kb_load(kb, c->dst, at, c->lanes, active)
-                                                       : start;
+                                                       : kb_f(kb, 0, c->lanes);
             tile_at(&tile, r, v) = kb_var(kb, s);
         }
     }
     tile_sum(c, &tile, dh, dw, row0, cols->panel, pass);
-    for (int r = 0; r < tile_rows; r++) {
-        for (int v = 0; v < tile.vectors; v++) {
-            int active = active_lanes(c, cols, v);
+    for (int v = 0; v < tile.vectors; v++) {
+        int active = active_lanes(c, cols, v);
+        KVal bias = KVAL_NONE;
+        if (pass->finish && c->o.bias)
+            bias = kb_load(kb, c->bias, kb_iaddc(kb, cols->first, v * c->lanes), c->lanes, c->lanes);
+        for (int r = 0; r < tile_rows; r++) {
             KVal y = kb_get(kb, tile_at(&tile, r, v));
-            if (pass->finish && c->o.residual)
-                y = kb_fop(kb, K_FADD, y,
-                           kb_load(kb, c->residual, kb_iaddc(kb, res, r * g->dc + v * c->lanes),
-                                   c->lanes, active));
             if (pass->finish)
-                y = kernel_act_apply(kb, c->o.act, y);
+                y = finish_value(c, y, bias, kb_iaddc(kb, res, r * g->dc + v * c->lanes), active);
             kb_store(kb, c->dst, kb_iaddc(kb, out, r * g->dst_stride + v * c->lanes), y, active);
         }
     }
@@ -238,13 +245,6 @@ static void conv_panels(const Conv *c, KVal panel_lo, KVal panel_hi, KVal span_l
     }
 }
 
-/* dst = bias (or 0), before several passes add to it. */
-static void conv_start_sums(const Conv *c, KVal panel_lo, KVal panel_hi, KVal span_lo, KVal span_hi)
-{
-    Pass nothing = {.k0 = kb_i(c->kb, 0), .k_n = 0};
-    conv_panels(c, panel_lo, panel_hi, span_lo, span_hi, &nothing);
-}
-
 static void conv_body(const Conv *c, KVal panel_lo, KVal panel_hi, KVal span_lo, KVal span_hi)
 {
     KB *kb = c->kb;
@@ -254,12 +254,14 @@ static void conv_body(const Conv *c, KVal panel_lo, KVal panel_hi, KVal span_lo,
         conv_panels(c, panel_lo, panel_hi, span_lo, span_hi, &all);
         return;
     }
-    if (!c->o.accumulate)
-        conv_start_sums(c, panel_lo, panel_hi, span_lo, span_hi);
-    KVal b = kb_for(kb, kb_i(kb, 0), kb_i(kb, blocks - 1), 1);
-    Pass middle = {.k0 = kb_imulc(kb, b, c->k_block), .k_n = c->k_block, .load_sum = true};
-    conv_panels(c, panel_lo, panel_hi, span_lo, span_hi, &middle);
-    kb_end(kb);
+    Pass first = {.k0 = kb_i(kb, 0), .k_n = c->k_block};
+    conv_panels(c, panel_lo, panel_hi, span_lo, span_hi, &first);
+    if (blocks > 2) {
+        KVal b = kb_for(kb, kb_i(kb, 1), kb_i(kb, blocks - 1), 1);
+        Pass middle = {.k0 = kb_imulc(kb, b, c->k_block), .k_n = c->k_block, .load_sum = true};
+        conv_panels(c, panel_lo, panel_hi, span_lo, span_hi, &middle);
+        kb_end(kb);
+    }
     int64_t k0 = (blocks - 1) * c->k_block;
     Pass last = {.k0 = kb_i(kb, k0), .k_n = c->g.sc - k0, .load_sum = true, .finish = true};
     conv_panels(c, panel_lo, panel_hi, span_lo, span_hi, &last);

@@ -11,6 +11,7 @@ libgraft_a_SOURCES += \
     %D%/kernel_tile.c \
     %D%/kernel_tile.h \
     %D%/kernel_update.c \
+    %D%/kernel_winograd.c \
     %D%/kir.def \
     %D%/kir.h \
     %D%/kir_build.c \

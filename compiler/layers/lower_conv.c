@@ -84,6 +84,23 @@ static void fill_kernel(float *out, void *arg)
     }
 }
 
+static void fill_winograd(float *out, void *arg)
+{
+    const Folded *f = arg;
+    int64_t rows = 36 * f->ci;
+    double window[9], positions[36];
+    for (int64_t i = 0; i < f->ci; i++) {
+        for (int64_t c = 0; c < f->co; c++) {
+            for (int64_t t = 0; t < 9; t++)
+                window[t] = f->kernel[(t * f->ci + i) * f->co + c] * channel_scale(f, c);
+            kernel_winograd_weights(window, positions);
+            float *to = out + c / f->panel * rows * f->panel + c % f->panel;
+            for (int64_t p = 0; p < 36; p++)
+                to[(p * f->ci + i) * f->panel] = (float)positions[p];
+        }
+    }
+}
+
 static void fill_bias(float *out, void *arg)
 {
     const Folded *f = arg;
@@ -136,11 +153,15 @@ static void forward_frozen(Lower *lw, const Node *node)
     ConvOptions o = {.bias = folded.bias || folded.mean, .residual = f->residual != NODE_NONE};
     o.act = lower_act(f->act == NODE_NONE ? node : &graph->nodes.at[f->act]);
     Arena *arena = lw->ctx->arena;
-    const char *key = arena_printf(arena, "%s/kernel.folded", node->name);
-    int64_t size = kernel_panel_size(g.kh * g.kw * g.sc, g.dc, folded.panel);
+    uint64_t macs = (uint64_t)(node_macs(graph, node, true) * lw->batch);
+    bool winograd = kernel_winograd_pays(lw->target, &g, (int64_t)macs);
+    const char *key = arena_printf(arena, winograd ? "%s/kernel.winograd" : "%s/kernel.folded",
+                                   node->name);
+    int64_t taps = winograd ? 36 : g.kh * g.kw;
+    int64_t size = kernel_panel_size(taps * g.sc, g.dc, folded.panel);
     BufId args[5], n = 0;
     args[n++] = lower_value(lw, f->source);
-    args[n++] = lower_rodata(lw, key, size, fill_kernel, &folded);
+    args[n++] = lower_rodata(lw, key, size, winograd ? fill_winograd : fill_kernel, &folded);
     args[n++] = lower_product_value(lw, node, f->last);
     if (o.bias) {
         key = arena_printf(arena, "%s/bias.folded", node->name);
@@ -149,9 +170,9 @@ static void forward_frozen(Lower *lw, const Node *node)
     }
     if (o.residual)
         args[n++] = lower_value(lw, f->residual);
-    Kernel *kernel = kernel_conv(arena, lw->target, &g, &o, folded.panel);
-    lower_step(lw, node->name, kernel, (uint64_t)(node_macs(graph, node, true) * lw->batch), n,
-               args);
+    Kernel *kernel = (winograd ? kernel_winograd : kernel_conv)(arena, lw->target, &g, &o,
+                                                                folded.panel);
+    lower_step(lw, node->name, kernel, macs, n, args);
     lower_product_softmax(lw, node, args[2]);
 }
 
