@@ -14,7 +14,7 @@
 /* Runs tasks first .. last-1. args: one pointer a buffer of the step. */
 typedef void (*GrtKernel)(void *const *args, int64_t first, int64_t last);
 
-typedef enum { GRT_F32, GRT_U8, GRT_I32, GRT_I64 } GrtElem;
+typedef enum { GRT_F32, GRT_U8, GRT_I32, GRT_I64, GRT_BF16 } GrtElem;
 typedef enum { GRT_BLOCK, GRT_RODATA } GrtPlace;
 
 typedef struct {

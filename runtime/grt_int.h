@@ -137,7 +137,25 @@ GrtRun *grt_run_create(const GrtProgram *program, int n_threads);
 void grt_run_phase(GrtRun *run, int phase);
 /* The same; adds the seconds of each step to seconds[step]. */
 void grt_run_timed(GrtRun *run, int phase, double *seconds);
+
+/* --------------------------------------------------------------------- grt_team.c */
+
+/* Once, before the first team: room on the stacks. */
+void grt_team_prepare(void);
 int grt_cores_allowed(void);
+/* member(context, thread, n_threads) on each of n threads; returns when all of them have. */
+typedef void (*GrtMember)(void *context, int thread, int n_threads);
+void grt_team_run(int n_threads, GrtMember member, void *context);
+/* All zero at first; one member waits here for the others. */
+typedef struct GrtBarrier {
+    uint32_t arrived, round, sleeping;
+} GrtBarrier;
+void grt_barrier(GrtBarrier *barrier, int n_threads);
+/* First of the elements of n that the thread has, when each has a contiguous range. */
+static inline int64_t grt_range_start(int64_t n, int thread, int n_threads)
+{
+    return n * thread / n_threads;
+}
 /* task(context, i) for 0 <= i < n on all threads, each in one contiguous range; or, one by one as
  * threads become free. */
 typedef void (*GrtTask)(void *context, int64_t i);

@@ -28,6 +28,7 @@ libgrt_a_SOURCES = \
     %D%/grt_run.c \
     %D%/grt_safetensors.c \
     %D%/grt_signal.c \
+    %D%/grt_team.c \
     %D%/grt_text.c \
     %D%/grt_train.c \
     %D%/grt_util.c

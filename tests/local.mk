@@ -37,6 +37,7 @@ tap_tests = $(golden_tests) \
     %D%/backbones.tap \
     %D%/graph.tap \
     %D%/golden.tap \
+    %D%/bfloat16.tap \
     %D%/quickstart.tap \
     %D%/weights.tap \
     %D%/runtime.tap

@@ -113,16 +113,17 @@ static void open_condition(CKernel *ck, const KInst *inst)
 
 static void store(CKernel *ck, const KInst *inst)
 {
+    bool half = ck->k->buffers[inst->buf].elem == KE_BF16;
     indent(ck);
     if (inst->lanes == 1) {
         emit_c_element(ck, inst, false);
-        buf_puts(ck->out, " = ");
+        buf_puts(ck->out, half ? " = to_bfloat16(" : " = ");
         emit_c_value(ck, inst->b, BIND_ANY);
-        buf_puts(ck->out, ";\n");
+        buf_puts(ck->out, half ? ");\n" : ";\n");
         return;
     }
     bool part = inst->imm < inst->lanes;
-    buf_puts(ck->out, part ? "store_part(" : "store(");
+    buf_printf(ck->out, "store%s%s(", half ? "_bfloat16" : "", part ? "_part" : "");
     emit_c_element(ck, inst, true);
     buf_puts(ck->out, ", ");
     emit_c_value(ck, inst->b, BIND_ANY);
@@ -184,7 +185,8 @@ static bool buffer_is_used(const Kernel *k, uint32_t b)
 {
     for (KVal v = 0; v < k->insts.n; v++) {
         KOp op = (KOp)k->insts.at[v].op;
-        if ((op == K_LOAD || op == K_STORE || op == K_ILOAD) && k->insts.at[v].buf == b)
+        if ((op == K_LOAD || op == K_STORE || op == K_ILOAD || op == K_LOADPAIR) &&
+            k->insts.at[v].buf == b)
             return true;
     }
     return false;
@@ -192,8 +194,11 @@ static bool buffer_is_used(const Kernel *k, uint32_t b)
 
 static const char *elem_type(KElem elem)
 {
-    static const char *const types[] = {
-        [KE_F32] = "float", [KE_U8] = "uint8_t", [KE_I32] = "int32_t", [KE_I64] = "int64_t"};
+    static const char *const types[] = {[KE_F32] = "float",
+                                        [KE_U8] = "uint8_t",
+                                        [KE_I32] = "int32_t",
+                                        [KE_I64] = "int64_t",
+                                        [KE_BF16] = "bfloat16"};
     return types[elem];
 }
 

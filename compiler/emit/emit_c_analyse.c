@@ -92,7 +92,8 @@ static bool may_move(const Analysis *an, KVal v, KVal position)
             return false;
         if (inst->op == K_GET && between->op == K_SET && between->a == inst->a)
             return false;
-        if (inst->op == K_LOAD && between->op == K_STORE && between->buf == inst->buf)
+        if ((inst->op == K_LOAD || inst->op == K_LOADPAIR) && between->op == K_STORE &&
+            between->buf == inst->buf)
             return false;
     }
     return true;

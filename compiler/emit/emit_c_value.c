@@ -29,7 +29,7 @@ static const Call CALLS[K_COUNT] = {
     [K_FMIN] = {"smin", "vmin"},      [K_FMAX] = {"smax", "vmax"},
     [K_FSQRT] = {"sqrtf", "vsqrt"},   [K_FEXP] = {"libm_expf", "vexp"},
     [K_FLOG] = {"libm_logf", "vlog"}, [K_FTANH] = {"libm_tanhf", "vtanh"},
-    [K_SELECT] = {NULL, "vselect"},
+    [K_SELECT] = {NULL, "vselect"},   [K_DOT2] = {"dot2", "vdot2"},
 };
 
 static const KInst *inst_at(const CKernel *ck, KVal v)
@@ -83,16 +83,17 @@ void emit_c_element(CKernel *ck, const KInst *inst, bool address)
 static void load(CKernel *ck, KVal v)
 {
     const KInst *inst = inst_at(ck, v);
-    bool bytes = ck->k->buffers[inst->buf].elem == KE_U8;
-    if (inst->op == K_ILOAD || inst->lanes == 1) {
-        if (bytes)
-            buf_puts(ck->out, "(float)");
+    KElem elem = ck->k->buffers[inst->buf].elem;
+    bool halves = elem == KE_BF16 && inst->op != K_LOADPAIR;
+    if (inst->op == K_ILOAD || (inst->op == K_LOAD && inst->lanes == 1)) {
+        buf_puts(ck->out, elem == KE_U8 ? "(float)" : halves ? "from_bfloat16(" : "");
         emit_c_element(ck, inst, false);
+        buf_puts(ck->out, halves ? ")" : "");
         return;
     }
     bool part = inst->imm < inst->lanes;
-    buf_printf(ck->out, "%s%s(%s, ", bytes ? "load_bytes" : "load", part ? "_part" : "",
-               emit_c_type(ck, v));
+    const char *function = elem == KE_U8 ? "load_bytes" : halves ? "load_bfloat16" : "load";
+    buf_printf(ck->out, "%s%s(%s, ", function, part ? "_part" : "", emit_c_type(ck, v));
     emit_c_element(ck, inst, true);
     if (part)
         buf_printf(ck->out, ", %" PRId64, inst->imm);
@@ -205,6 +206,7 @@ static void special(CKernel *ck, KVal v, int binding)
         break;
     case K_ILOAD:
     case K_LOAD:
+    case K_LOADPAIR:
         load(ck, v);
         break;
     case K_FCONST:

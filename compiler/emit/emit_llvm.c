@@ -49,6 +49,7 @@ static void begin_module(EmitLlvm *em, Ctx *ctx, const Target *target, const cha
     em->build = LLVMCreateBuilderInContext(em->llvm);
     em->i1 = LLVMInt1TypeInContext(em->llvm);
     em->i8 = LLVMInt8TypeInContext(em->llvm);
+    em->i16 = LLVMInt16TypeInContext(em->llvm);
     em->i32 = LLVMInt32TypeInContext(em->llvm);
     em->i64 = LLVMInt64TypeInContext(em->llvm);
     em->f32 = LLVMFloatTypeInContext(em->llvm);

@@ -16,7 +16,7 @@ typedef struct EmitLlvm {
     LLVMBuilderRef build;
     LLVMTargetMachineRef machine;
     LLVMTargetDataRef layout;
-    LLVMTypeRef i1, i8, i32, i64, f32, f64, ptr;
+    LLVMTypeRef i1, i8, i16, i32, i64, f32, f64, ptr;
     const char *error; /* first error LLVM reported, NULL none */
 } EmitLlvm;
 
@@ -59,6 +59,9 @@ typedef struct LlvmKernel {
 
 /* An instruction without effect on memory or flow: index arithmetic, floats, masks. */
 LLVMValueRef emit_llvm_value(LlvmKernel *lk, KVal v);
+/* float32 rounded to the 16 bits of a bfloat16, and back: KE_BF16 in memory. */
+LLVMValueRef emit_llvm_to_bfloat16(EmitLlvm *em, LLVMValueRef value, int lanes);
+LLVMValueRef emit_llvm_from_bfloat16(EmitLlvm *em, LLVMValueRef bits, int lanes);
 /* Scalar or vector type of `lanes` elements. */
 LLVMTypeRef emit_llvm_lanes(LLVMTypeRef elem, int lanes);
 /* Calls an overloaded intrinsic, "llvm.fma" on types[0 .. n_types-1]. */

@@ -79,8 +79,11 @@ static void close_inner(LlvmKernel *lk, const Open *open)
 
 static LLVMTypeRef elem_type(const EmitLlvm *em, KElem elem)
 {
-    const LLVMTypeRef types[] = {
-        [KE_F32] = em->f32, [KE_U8] = em->i8, [KE_I32] = em->i32, [KE_I64] = em->i64};
+    const LLVMTypeRef types[] = {[KE_F32] = em->f32,
+                                 [KE_U8] = em->i8,
+                                 [KE_I32] = em->i32,
+                                 [KE_I64] = em->i64,
+                                 [KE_BF16] = em->i16};
     return types[elem];
 }
 
@@ -171,8 +174,11 @@ static LLVMValueRef load(LlvmKernel *lk, const KInst *inst)
     EmitLlvm *em = lk->em;
     if (lk->after_set && inst->lanes > 1)
         keep_turns_apart(lk);
-    if (lk->k->buffers[inst->buf].elem == KE_F32)
+    KElem elem = lk->k->buffers[inst->buf].elem;
+    if (elem == KE_F32 || inst->op == K_LOADPAIR)
         return load_lanes(lk, inst, em->f32);
+    if (elem == KE_BF16)
+        return emit_llvm_from_bfloat16(em, load_lanes(lk, inst, em->i16), inst->lanes);
     LLVMValueRef bytes = load_lanes(lk, inst, em->i8);
     return LLVMBuildUIToFP(em->build, bytes, emit_llvm_lanes(em->f32, inst->lanes), "");
 }
@@ -181,7 +187,10 @@ static void store(LlvmKernel *lk, const KInst *inst)
 {
     EmitLlvm *em = lk->em;
     LLVMValueRef at = address(lk, inst), value = lk->val[inst->b], access;
-    unsigned align = sizeof(float);
+    KElem elem = lk->k->buffers[inst->buf].elem;
+    unsigned align = (unsigned)kelem_size(elem);
+    if (elem == KE_BF16)
+        value = emit_llvm_to_bfloat16(em, value, inst->lanes);
     if (inst->imm == inst->lanes) {
         access = LLVMBuildStore(em->build, value, at);
         LLVMSetAlignment(access, align);
@@ -292,6 +301,7 @@ static void emit_inst(LlvmKernel *lk, KVal v, Nest *nest)
         val[v] = load_index(lk, inst);
         break;
     case K_LOAD:
+    case K_LOADPAIR:
         val[v] = load(lk, inst);
         break;
     case K_STORE:

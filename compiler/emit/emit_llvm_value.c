@@ -173,6 +173,95 @@ static LLVMValueRef intrinsic(EmitLlvm *em, const char *name, LLVMValueRef *args
     return emit_llvm_intrinsic(em, name, &type, 1, args, n);
 }
 
+/* --------------------------------------------------------------------- bfloat16 */
+
+static LLVMValueRef splat_bits(EmitLlvm *em, uint32_t bits, int lanes)
+{
+    LLVMValueRef elems[K_MAX_LANES];
+    for (int l = 0; l < lanes; l++)
+        elems[l] = LLVMConstInt(em->i32, bits, false);
+    return lanes == 1 ? elems[0] : LLVMConstVector(elems, (unsigned)lanes);
+}
+
+static LLVMValueRef bits_of(EmitLlvm *em, LLVMValueRef x, int lanes)
+{
+    return LLVMBuildBitCast(em->build, x, emit_llvm_lanes(em->i32, lanes), "");
+}
+
+static LLVMValueRef float_of(EmitLlvm *em, LLVMValueRef bits, int lanes)
+{
+    return LLVMBuildBitCast(em->build, bits, emit_llvm_lanes(em->f32, lanes), "");
+}
+
+/* Zero of the same sign where the exponent of the bits is zero. */
+static LLVMValueRef flush(EmitLlvm *em, LLVMValueRef bits, uint32_t exponent, uint32_t sign,
+                          int lanes)
+{
+    LLVMValueRef e = LLVMBuildAnd(em->build, bits, splat_bits(em, exponent, lanes), "");
+    LLVMValueRef small = LLVMBuildICmp(em->build, LLVMIntEQ, e, splat_bits(em, 0, lanes), "");
+    LLVMValueRef zero = LLVMBuildAnd(em->build, bits, splat_bits(em, sign, lanes), "");
+    return LLVMBuildSelect(em->build, small, zero, bits, "");
+}
+
+LLVMValueRef emit_llvm_to_bfloat16(EmitLlvm *em, LLVMValueRef value, int lanes)
+{
+    LLVMBuilderRef build = em->build;
+    LLVMValueRef bits = bits_of(em, value, lanes), sixteen = splat_bits(em, 16, lanes);
+    LLVMValueRef odd =
+        LLVMBuildAnd(build, LLVMBuildLShr(build, bits, sixteen, ""), splat_bits(em, 1, lanes), "");
+    odd = LLVMBuildAdd(build, odd, splat_bits(em, 0x7fff, lanes), "");
+    bits = LLVMBuildLShr(build, LLVMBuildAdd(build, bits, odd, ""), sixteen, "");
+    bits = flush(em, bits, 0x7f80, 0x8000, lanes);
+    return LLVMBuildTrunc(build, bits, emit_llvm_lanes(em->i16, lanes), "");
+}
+
+LLVMValueRef emit_llvm_from_bfloat16(EmitLlvm *em, LLVMValueRef bits, int lanes)
+{
+    LLVMValueRef wide = LLVMBuildZExt(em->build, bits, emit_llvm_lanes(em->i32, lanes), "");
+    wide = LLVMBuildShl(em->build, wide, splat_bits(em, 16, lanes), "");
+    return float_of(em, wide, lanes);
+}
+
+static LLVMValueRef flush_float(EmitLlvm *em, LLVMValueRef x, int lanes)
+{
+    return float_of(em, flush(em, bits_of(em, x, lanes), 0x7f800000, 0x80000000, lanes), lanes);
+}
+
+/* The high or low halves of pairs, as floats. */
+static LLVMValueRef halves(EmitLlvm *em, LLVMValueRef pairs, bool high, int lanes)
+{
+    LLVMValueRef bits = bits_of(em, pairs, lanes);
+    bits = high ? LLVMBuildAnd(em->build, bits, splat_bits(em, 0xffff0000, lanes), "")
+                : LLVMBuildShl(em->build, bits, splat_bits(em, 16, lanes), "");
+    return flush_float(em, float_of(em, bits, lanes), lanes);
+}
+
+static LLVMValueRef dot2_by_parts(EmitLlvm *em, LLVMValueRef a, LLVMValueRef b, LLVMValueRef c,
+                                  int lanes)
+{
+    c = flush_float(em, c, lanes);
+    for (int half = 1; half >= 0; half--) {
+        LLVMValueRef args[] = {halves(em, a, half, lanes), halves(em, b, half, lanes), c};
+        LLVMTypeRef type = LLVMTypeOf(c);
+        c = flush_float(em, emit_llvm_intrinsic(em, "llvm.fma", &type, 1, args, 3), lanes);
+    }
+    return c;
+}
+
+/* By the instruction of AVX512-BF16 where the processor has it: the same bits. */
+static LLVMValueRef dot2(EmitLlvm *em, LLVMValueRef a, LLVMValueRef b, LLVMValueRef c, int lanes)
+{
+    static const char *const names[K_MAX_LANES + 1] = {[4] = "llvm.x86.avx512bf16.dpbf16ps.128",
+                                                       [8] = "llvm.x86.avx512bf16.dpbf16ps.256",
+                                                       [16] = "llvm.x86.avx512bf16.dpbf16ps.512"};
+    if (!em->target->dot_bfloat16 || !names[lanes])
+        return dot2_by_parts(em, a, b, c, lanes);
+    LLVMTypeRef pairs = LLVMVectorType(LLVMBFloatTypeInContext(em->llvm), 2 * (unsigned)lanes);
+    LLVMValueRef args[] = {c, LLVMBuildBitCast(em->build, a, pairs, ""),
+                           LLVMBuildBitCast(em->build, b, pairs, "")};
+    return emit_llvm_intrinsic(em, names[lanes], NULL, 0, args, 3);
+}
+
 static LLVMValueRef float_op(LlvmKernel *lk, const KInst *inst, LLVMValueRef a, LLVMValueRef b)
 {
     EmitLlvm *em = lk->em;
@@ -187,6 +276,8 @@ static LLVMValueRef float_op(LlvmKernel *lk, const KInst *inst, LLVMValueRef a, 
         return LLVMBuildFDiv(em->build, a, b, "");
     case K_FMA:
         return intrinsic(em, "llvm.fma", (LLVMValueRef[]){a, b, lk->val[inst->c]}, 3);
+    case K_DOT2:
+        return dot2(em, a, b, lk->val[inst->c], inst->lanes);
     case K_FMIN:
         return select_by(em, LLVMRealOLT, a, b);
     case K_FMAX:

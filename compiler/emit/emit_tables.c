@@ -12,8 +12,11 @@ static uint32_t data_format(DataFormat format)
 
 static uint32_t elem(KElem elem)
 {
-    static const uint32_t elems[] = {
-        [KE_F32] = GRT_F32, [KE_U8] = GRT_U8, [KE_I32] = GRT_I32, [KE_I64] = GRT_I64};
+    static const uint32_t elems[] = {[KE_F32] = GRT_F32,
+                                     [KE_U8] = GRT_U8,
+                                     [KE_I32] = GRT_I32,
+                                     [KE_I64] = GRT_I64,
+                                     [KE_BF16] = GRT_BF16};
     return elems[elem];
 }
 

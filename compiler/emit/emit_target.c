@@ -154,6 +154,19 @@ static Target named_target(Ctx *ctx, const char *name)
 
 /* ----------------------------------------------------------------------- probe */
 
+/* 16 floats rounded to bfloat16: an instruction of the same extension as the product of pairs. */
+static void add_rounding(LLVMContextRef llvm, LLVMModuleRef module)
+{
+    LLVMTypeRef from = LLVMVectorType(LLVMFloatTypeInContext(llvm), 16);
+    LLVMTypeRef to = LLVMVectorType(LLVMBFloatTypeInContext(llvm), 16);
+    LLVMValueRef function = LLVMAddFunction(module, "g", LLVMFunctionType(to, &from, 1, false));
+    whole_registers(llvm, function);
+    LLVMBuilderRef build = LLVMCreateBuilderInContext(llvm);
+    LLVMPositionBuilderAtEnd(build, LLVMAppendBasicBlockInContext(llvm, function, ""));
+    LLVMBuildRet(build, LLVMBuildFPTrunc(build, LLVMGetParam(function, 0), to, ""));
+    LLVMDisposeBuilder(build);
+}
+
 /* a * b + c on 16 lanes */
 static LLVMModuleRef sum_of_products(LLVMContextRef llvm)
 {
@@ -175,7 +188,7 @@ static LLVMModuleRef sum_of_products(LLVMContextRef llvm)
     return module;
 }
 
-/* The instructions of sum_of_products. */
+/* The instructions of both. */
 static const char *probe_text(Ctx *ctx, const Target *target)
 {
     Target probed = *target;
@@ -185,6 +198,8 @@ static const char *probe_text(Ctx *ctx, const Target *target)
     LLVMTargetMachineRef machine = emit_target_machine(ctx, &probed);
     LLVMContextRef llvm = LLVMContextCreate();
     LLVMModuleRef module = sum_of_products(llvm);
+    if (strncmp(target->triple, "x86_64", 6) == 0)
+        add_rounding(llvm, module);
     LLVMMemoryBufferRef text;
     char *message = NULL;
     if (LLVMTargetMachineEmitToMemoryBuffer(machine, module, LLVMAssemblyFile, &message, &text))
@@ -219,7 +234,9 @@ Target target_resolve(Ctx *ctx, const char *name)
     initialise_llvm();
     bool native = !name || strcmp(name, "native") == 0;
     Target target = native ? host_target(ctx) : named_target(ctx, name);
-    if (!find_registers(&target, probe_text(ctx, &target)))
+    const char *text = probe_text(ctx, &target);
+    target.dot_bfloat16 = strstr(text, "vcvtneps2bf16") != NULL;
+    if (!find_registers(&target, text))
         fatal(ctx, EXIT_SPEC,
               "the processor '%s' (%s) has no fused multiply-add (x86-64-v3 has it, and aarch64)",
               target.cpu, target.triple);

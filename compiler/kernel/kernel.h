@@ -48,6 +48,8 @@ typedef struct ConvOptions {
     bool transposed;                 /* gradient by the input: src is the output's gradient */
     bool bias, residual, accumulate; /* dst = act(product + bias + residual), or dst += product */
     KernelAct act;
+    bool bfloat16; /* src and weights are bfloat16, sc even; rows 2i and 2i+1 of a panel of weights
+                      lie side by side, column by column */
 } ConvOptions;
 
 /* Columns of a panel for a matrix with `cols` columns. */
@@ -58,12 +60,15 @@ int64_t kernel_panel_size(int64_t rows, int64_t cols, int64_t panel);
 /* src, weights (kh*kw*sc x dc, panels), dst[, bias][, residual] */
 Kernel *kernel_conv(Arena *arena, KernelTarget target, const ConvGeom *geom,
                     const ConvOptions *options, int64_t panel);
-/* The same by Winograd's F(4 x 4, 3 x 3), for windows of 3 x 3 and stride 1; weights are 36*sc x dc. */
+/* The same by Winograd's F(4 x 4, 3 x 3), for windows of 3 x 3 and stride 1; weights are 36*sc x
+ * dc. */
 Kernel *kernel_winograd(Arena *arena, KernelTarget target, const ConvGeom *geom,
                         const ConvOptions *options, int64_t panel);
-/* Whether it is expected to be faster than kernel_conv, which takes `macs` multiply-adds. */
-bool kernel_winograd_pays(KernelTarget target, const ConvGeom *geom, int64_t macs);
-/* A window of 3 x 3 weights (row-major) to the 36 positions that kernel_winograd multiplies with. */
+/* Whether it is expected to be faster than kernel_conv, which takes the time of `macs`
+ * multiply-adds. */
+bool kernel_winograd_pays(const ConvGeom *geom, int64_t macs);
+/* A window of 3 x 3 weights (row-major) to the 36 positions that kernel_winograd multiplies with.
+ */
 void kernel_winograd_weights(const double window[9], double positions[36]);
 /* Gradient of the weights, consumed by the optimizer while in registers; geom is the forward one.
  * src, dst gradient, weights, hyper[, slots...] */

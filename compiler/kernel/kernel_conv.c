@@ -93,14 +93,16 @@ static bool always_inside(const Conv *c)
 static void tile_products(const Conv *c, const Tile *tile, KVal src, KVal weights, const Pass *pass)
 {
     KB *kb = c->kb;
-    int64_t unroll = pass->k_n <= 4 ? pass->k_n : pass->k_n % 2 ? 1 : 2;
-    bool loop = pass->k_n > unroll;
-    KVal k = loop ? kb_for(kb, kb_i(kb, 0), kb_i(kb, pass->k_n), unroll) : kb_i(kb, 0);
+    int64_t each = c->o.bfloat16 ? 2 : 1, steps = pass->k_n / each;
+    int64_t unroll = steps <= 4 ? steps : steps % 2 ? 1 : 2;
+    bool loop = steps > unroll;
+    KVal k = loop ? kb_for(kb, kb_i(kb, 0), kb_i(kb, pass->k_n), unroll * each) : kb_i(kb, 0);
     KVal x0 = kb_iadd(kb, src, k);
     KVal w0 = kb_imad(kb, k, c->panel, weights);
     for (int64_t u = 0; u < unroll; u++)
-        tile_fma(kb, tile, c->src, kb_iaddc(kb, x0, u), c->g.sc, c->weights,
-                 kb_iaddc(kb, w0, u * c->panel));
+        (c->o.bfloat16 ? tile_dot2 : tile_fma)(kb, tile, c->src, kb_iaddc(kb, x0, u * each),
+                                               c->g.sc, c->weights,
+                                               kb_iaddc(kb, w0, u * each * c->panel));
     if (loop)
         kb_end(kb);
 }
@@ -177,7 +179,8 @@ static void conv_tile(const Conv *c, const Columns *cols, KVal dh, KVal dw, KVal
         int active = active_lanes(c, cols, v);
         KVal bias = KVAL_NONE;
         if (pass->finish && c->o.bias)
-            bias = kb_load(kb, c->bias, kb_iaddc(kb, cols->first, v * c->lanes), c->lanes, c->lanes);
+            bias =
+                kb_load(kb, c->bias, kb_iaddc(kb, cols->first, v * c->lanes), c->lanes, c->lanes);
         for (int r = 0; r < tile_rows; r++) {
             KVal y = kb_get(kb, tile_at(&tile, r, v));
             if (pass->finish)
@@ -283,7 +286,8 @@ Kernel *kernel_conv(Arena *arena, KernelTarget target, const ConvGeom *geom,
     int vectors = (int)(panel / target.lanes);
     c.tile_rows = tile_choose_rows(target, c.rows, vectors);
     c.k_block = c.g.sc;
-    if (one_product && geom->sc * panel * 4 > BLOCK_BYTES * 4)
+    check_bug(!options->bfloat16 || geom->sc % 2 == 0);
+    if (one_product && !options->bfloat16 && geom->sc * panel * 4 > BLOCK_BYTES * 4)
         c.k_block = BLOCK_BYTES / (panel * 4);
 
     int64_t panels = (geom->dc + panel - 1) / panel;
@@ -297,10 +301,11 @@ Kernel *kernel_conv(Arena *arena, KernelTarget target, const ConvGeom *geom,
              (long long)geom->sw, (long long)geom->n, (long long)geom->sc, (long long)geom->dh,
              (long long)geom->dw, (long long)geom->n, (long long)geom->dc, (long long)geom->kh,
              (long long)geom->kw, c.tile_rows, vectors);
-    c.src = kb_buffer(kb, "x", KE_F32,
+    KElem elem = options->bfloat16 ? KE_BF16 : KE_F32;
+    c.src = kb_buffer(kb, "x", elem,
                       geom->sh / geom->up_h * (geom->sw / geom->up_w) * geom->n * geom->sc, false);
     c.weights = kb_buffer(
-        kb, "w", KE_F32, kernel_panel_size(geom->kh * geom->kw * geom->sc, geom->dc, panel), false);
+        kb, "w", elem, kernel_panel_size(geom->kh * geom->kw * geom->sc, geom->dc, panel), false);
     c.dst = kb_buffer(kb, "y", KE_F32, geom->dh * geom->dw * geom->n * geom->dst_stride, true);
     if (options->bias)
         c.bias = kb_buffer(kb, "bias", KE_F32, panels * panel, false);

@@ -20,6 +20,21 @@ void tile_fma(KB *kb, const Tile *tile, int a_buf, KVal a0, int64_t a_stride, in
     }
 }
 
+void tile_dot2(KB *kb, const Tile *tile, int a_buf, KVal a0, int64_t a_stride, int b_buf, KVal b0)
+{
+    KVal b[TILE_MAX_VECTORS];
+    for (int v = 0; v < tile->vectors; v++)
+        b[v] = kb_load_pair(kb, b_buf, kb_iaddc(kb, b0, (int64_t)2 * v * tile->lanes), tile->lanes);
+    for (int r = 0; r < tile->rows; r++) {
+        KVal a = kb_load_pair(kb, a_buf, kb_iaddc(kb, a0, r * a_stride), 1);
+        a = kb_splat(kb, a, tile->lanes);
+        for (int v = 0; v < tile->vectors; v++) {
+            KVal sum = tile_at(tile, r, v);
+            kb_set(kb, sum, kb_dot2(kb, a, b[v], kb_get(kb, sum)));
+        }
+    }
+}
+
 /* Cycles of one step of the sum, in halves: two fused multiply-adds and two loads a cycle, and no
  * less than the four cycles that a dependent sum waits. */
 static int64_t step_cost(int64_t rows, int vectors)

@@ -14,6 +14,9 @@ typedef struct Tile {
 } Tile;
 #define tile_at(tile, r, v) ((tile)->sum[(r)*TILE_MAX_VECTORS + (v)])
 
+/* The same of pairs of bfloat16: sum[r][v] += the two at a[a0 + r * a_stride] with those of each column at
+ * b[b0 + 2 * v * lanes ..]. */
+void tile_dot2(KB *kb, const Tile *tile, int a_buf, KVal a0, int64_t a_stride, int b_buf, KVal b0);
 /* sum[r][v] += a[a0 + r * a_stride] * b[b0 + v * lanes ..] */
 void tile_fma(KB *kb, const Tile *tile, int a_buf, KVal a0, int64_t a_stride, int b_buf, KVal b0);
 /* Rows of the tile that take the fewest cycles for `rows` rows and `vectors` vectors. */

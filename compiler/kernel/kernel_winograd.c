@@ -21,7 +21,8 @@ enum {
     LOCAL_BYTES = 400 * 1024, /* of a block's rows, transformed */
     MAX_BLOCK_ROWS = 64,
     MAX_GROUPS = 16, /* tasks */
-    STREAM_OPS = 10  /* what reading 64 bytes of weights costs, in vector operations */
+    VECTOR = 16, /* lanes that operations are counted in: the choice is the same on all machines */
+    STREAM_OPS = 10 /* what reading 64 bytes of weights costs, in vector operations */
 };
 
 static const float P = 0.625f, Q = 1.5f;
@@ -410,20 +411,19 @@ static void choose_block(Winograd *w)
 
 static int64_t stream_ops(int64_t floats)
 {
-    return floats / 16 * STREAM_OPS;
+    return floats / VECTOR * STREAM_OPS;
 }
 
-bool kernel_winograd_pays(KernelTarget target, const ConvGeom *g, int64_t macs)
+bool kernel_winograd_pays(const ConvGeom *g, int64_t macs)
 {
     if (g->kh != 3 || g->kw != 3 || g->stride_h != 1 || g->stride_w != 1 || g->up_h != 1 ||
-        g->up_w != 1 || g->sc < target.lanes || g->dc < target.lanes)
+        g->up_w != 1 || g->sc < VECTOR || g->dc < VECTOR)
         return false;
     int64_t tiles = (g->dh + OUT - 1) / OUT * ((g->dw + OUT - 1) / OUT) * g->n;
-    int64_t input = 2 * POSITIONS + 144, output = POSITIONS + 100 + OUT * OUT;
-    int64_t direct = macs / target.lanes + stream_ops(9 * g->sc * g->dc);
-    int64_t fast =
-        tiles * (POSITIONS * g->sc * g->dc + input * g->sc + output * g->dc) / target.lanes +
-        stream_ops(POSITIONS * g->sc * g->dc);
+    int64_t input = 2 * POSITIONS + 144, output = POSITIONS + 144 + OUT * OUT;
+    int64_t direct = macs / VECTOR + stream_ops(9 * g->sc * g->dc);
+    int64_t fast = tiles * (POSITIONS * g->sc * g->dc + input * g->sc + output * g->dc) / VECTOR +
+                   stream_ops(POSITIONS * g->sc * g->dc);
     return fast * 5 < direct * 4;
 }
 

@@ -27,7 +27,7 @@ extern const KOpInfo KOPS[K_COUNT];
 typedef uint32_t KVal; /* index of an instruction */
 #define KVAL_NONE UINT32_MAX
 
-typedef enum { KE_F32, KE_U8, KE_I32, KE_I64 } KElem;
+typedef enum { KE_F32, KE_U8, KE_I32, KE_I64, KE_BF16, KE_COUNT } KElem;
 size_t kelem_size(KElem elem);
 
 enum { K_MAX_LANES = 16, K_MAX_BUFFERS = 16 };
@@ -45,7 +45,7 @@ typedef struct KBuffer {
     const char *name;
     KElem elem;
     int64_t n;     /* elements; every access is inside */
-    bool written;  /* by STORE; other buffers are const */
+    bool written;  /* by STORE: float32 or bfloat16; other buffers are const */
     bool local;    /* private memory of the task, float32, not an argument; starts undefined */
 } KBuffer;
 
@@ -67,6 +67,8 @@ void kb_title(KB *kb, const char *fmt, ...) PRINTF_LIKE(2, 3);
 int kb_buffer(KB *kb, const char *name, KElem elem, int64_t n, bool written);
 int kb_local(KB *kb, const char *name, int64_t n);
 Kernel *kb_finish(KB *kb); /* verified */
+/* The same work on a buffer of another type of numbers: LOAD and STORE convert. */
+void kernel_retype(Arena *arena, Kernel *kernel, uint32_t buffer, KElem elem);
 
 KVal kb_task(KB *kb);
 KVal kb_for(KB *kb, KVal lo, KVal hi, int64_t step);
@@ -97,6 +99,8 @@ KVal kb_fma(KB *kb, KVal a, KVal b, KVal c);
 KVal kb_select(KB *kb, KVal mask, KVal a, KVal b);
 KVal kb_load(KB *kb, int buf, KVal index, int lanes, int active);
 void kb_store(KB *kb, int buf, KVal index, KVal value, int active);
+KVal kb_load_pair(KB *kb, int buf, KVal index, int lanes); /* index: of the first element */
+KVal kb_dot2(KB *kb, KVal a, KVal b, KVal c);
 KVal kb_var(KB *kb, KVal start);
 KVal kb_get(KB *kb, KVal var);
 void kb_set(KB *kb, KVal var, KVal value);
@@ -109,6 +113,9 @@ void kir_print(const Kernel *kernel, Buf *out);
 /* Runs tasks first .. last-1 on args (one pointer an argument buffer). Every access is checked
  * against the buffer's size: bug() when it is outside. */
 void kir_eval(const Kernel *kernel, void *const *args, int64_t first, int64_t last);
+/* bfloat16 as STORE writes it, and its value (kir_eval.c). */
+uint16_t kir_to_bfloat16(float value);
+float kir_from_bfloat16(uint16_t bits);
 /* The meaning of the index operations IADD .. IEQ on constants; bug() where it is undefined. */
 int64_t kir_index_op(KOp op, int64_t a, int64_t b);
 

@@ -441,6 +441,13 @@ KVal kb_fma(KB *kb, KVal a, KVal b, KVal c)
     return append(kb, make(K_FMA, kb_lanes(kb, a), a, b, c));
 }
 
+KVal kb_dot2(KB *kb, KVal a, KVal b, KVal c)
+{
+    check_lanes(kb, K_DOT2, a, b);
+    check_lanes(kb, K_DOT2, a, c);
+    return append(kb, make(K_DOT2, kb_lanes(kb, a), a, b, c));
+}
+
 KVal kb_select(KB *kb, KVal mask, KVal a, KVal b)
 {
     check_lanes(kb, K_SELECT, mask, a);
@@ -453,6 +460,14 @@ KVal kb_load(KB *kb, int buf, KVal index, int lanes, int active)
     KInst inst = make(K_LOAD, lanes, index, KVAL_NONE, KVAL_NONE);
     inst.buf = (uint8_t)buf;
     inst.imm = active;
+    return append(kb, inst);
+}
+
+KVal kb_load_pair(KB *kb, int buf, KVal index, int lanes)
+{
+    KInst inst = make(K_LOADPAIR, lanes, index, KVAL_NONE, KVAL_NONE);
+    inst.buf = (uint8_t)buf;
+    inst.imm = lanes;
     return append(kb, inst);
 }
 
@@ -560,4 +575,11 @@ Kernel *kb_finish(KB *kb)
     k->hash = hash_kernel(kb->arena, k);
     kir_verify(k);
     return k;
+}
+
+void kernel_retype(Arena *arena, Kernel *kernel, uint32_t buffer, KElem elem)
+{
+    kernel->buffers[buffer].elem = elem;
+    kernel->hash = hash_kernel(arena, kernel);
+    kir_verify(kernel);
 }

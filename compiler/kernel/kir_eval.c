@@ -4,6 +4,7 @@
 #include "compiler/base/base.h"
 #include "compiler/kernel/kir.h"
 
+#include <float.h>
 #include <inttypes.h>
 #include <math.h>
 
@@ -58,6 +59,44 @@ int64_t kir_index_op(KOp op, int64_t a, int64_t b)
     }
 }
 
+/* ---------------------------------------------------------------------- bfloat16 */
+
+static float flush(float x)
+{
+    return fabsf(x) < FLT_MIN ? copysignf(0, x) : x;
+}
+
+uint16_t kir_to_bfloat16(float value)
+{
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    bits = (bits + 0x7fff + (bits >> 16 & 1)) >> 16;
+    return (uint16_t)(bits & 0x7f80 ? bits : bits & 0x8000);
+}
+
+float kir_from_bfloat16(uint16_t bits)
+{
+    uint32_t word = (uint32_t)bits << 16;
+    float value;
+    memcpy(&value, &word, sizeof value);
+    return value;
+}
+
+static float half_of(float pair, bool high)
+{
+    uint32_t word;
+    memcpy(&word, &pair, sizeof word);
+    return flush(kir_from_bfloat16((uint16_t)(high ? word >> 16 : word)));
+}
+
+static float dot2(float a, float b, float c)
+{
+    c = flush(fmaf(half_of(a, true), half_of(b, true), flush(c)));
+    return flush(fmaf(half_of(a, false), half_of(b, false), c));
+}
+
+/* ------------------------------------------------------------------------ memory */
+
 /* First of n elements at index of the instruction's buffer. */
 static void *element(const Eval *ev, KVal v, int64_t n)
 {
@@ -71,24 +110,38 @@ static void *element(const Eval *ev, KVal v, int64_t n)
     return (char *)ev->data[inst->buf] + (size_t)index * kelem_size(buffer->elem);
 }
 
+static void load_lanes(Value *out, const void *from, KElem elem, int n)
+{
+    if (elem == KE_F32)
+        memcpy(out->f, from, (size_t)n * sizeof(float));
+    for (int l = 0; l < n && elem == KE_U8; l++)
+        out->f[l] = ((const uint8_t *)from)[l];
+    for (int l = 0; l < n && elem == KE_BF16; l++)
+        out->f[l] = kir_from_bfloat16(((const uint16_t *)from)[l]);
+}
+
+static void store_lanes(void *to, KElem elem, const Value *value, int n)
+{
+    if (elem == KE_F32)
+        memcpy(to, value->f, (size_t)n * sizeof(float));
+    for (int l = 0; l < n && elem == KE_BF16; l++)
+        ((uint16_t *)to)[l] = kir_to_bfloat16(value->f[l]);
+}
+
 static void eval_memory(Eval *ev, KVal v)
 {
     const KInst *inst = &ev->k->insts.at[v];
     KElem elem = ev->k->buffers[inst->buf].elem;
     int active = inst->op == K_ILOAD ? 1 : (int)inst->imm;
-    void *at = element(ev, v, active);
+    void *at = element(ev, v, inst->op == K_LOADPAIR ? 2 * active : active);
     Value *out = &ev->val[v];
     if (inst->op == K_ILOAD) {
         out->i = elem == KE_I32 ? *(const int32_t *)at : *(const int64_t *)at;
     } else if (inst->op == K_STORE) {
-        memcpy(at, ev->val[inst->b].f, (size_t)active * sizeof(float));
+        store_lanes(at, elem, &ev->val[inst->b], active);
     } else {
         memset(out->f, 0, sizeof out->f);
-        if (elem == KE_F32)
-            memcpy(out->f, at, (size_t)active * sizeof(float));
-        else
-            for (int l = 0; l < active; l++)
-                out->f[l] = ((const uint8_t *)at)[l];
+        load_lanes(out, at, inst->op == K_LOADPAIR ? KE_F32 : elem, active);
     }
 }
 
@@ -152,6 +205,10 @@ static void eval_float(Eval *ev, KVal v)
     case K_FMA:
         for (int l = 0; l < lanes; l++)
             out->f[l] = fmaf(a->f[l], b->f[l], c->f[l]);
+        break;
+    case K_DOT2:
+        for (int l = 0; l < lanes; l++)
+            out->f[l] = dot2(a->f[l], b->f[l], c->f[l]);
         break;
     case K_FLT:
     case K_FEQ:
@@ -224,7 +281,7 @@ static void eval_task(Eval *ev)
         }
         if (op >= K_IADD && op <= K_IEQ)
             ev->val[v].i = kir_index_op(op, ev->val[inst->a].i, ev->val[inst->b].i);
-        else if (op == K_LOAD || op == K_STORE || op == K_ILOAD)
+        else if (op == K_LOAD || op == K_STORE || op == K_ILOAD || op == K_LOADPAIR)
             eval_memory(ev, v);
         else if (op == K_ICONST)
             ev->val[v].i = inst->imm;

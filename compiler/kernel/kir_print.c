@@ -13,15 +13,16 @@ const KOpInfo KOPS[K_COUNT] = {
 
 size_t kelem_size(KElem elem)
 {
-    static const size_t sizes[] = {[KE_F32] = 4, [KE_U8] = 1, [KE_I32] = 4, [KE_I64] = 8};
+    static const size_t sizes[] = {
+        [KE_F32] = 4, [KE_U8] = 1, [KE_I32] = 4, [KE_I64] = 8, [KE_BF16] = 2};
     return sizes[elem];
 }
 
 static const char *elem_name(KElem elem)
 {
     static const char *const names[] = {
-        [KE_F32] = "f32", [KE_U8] = "u8", [KE_I32] = "i32", [KE_I64] = "i64"};
-    return elem <= KE_I64 ? names[elem] : "?";
+        [KE_F32] = "f32", [KE_U8] = "u8", [KE_I32] = "i32", [KE_I64] = "i64", [KE_BF16] = "bf16"};
+    return elem < KE_COUNT ? names[elem] : "?";
 }
 
 static void print_buffers(const Kernel *k, Buf *out)
@@ -68,7 +69,8 @@ static void print_inst(const Kernel *k, KVal v, Buf *out)
     buf_puts(out, info->text);
     if (inst->lanes != 1 && inst->op != K_END && inst->op != K_IF)
         buf_printf(out, ".%d", inst->lanes);
-    if (inst->op == K_LOAD || inst->op == K_ILOAD || inst->op == K_STORE) {
+    if (inst->op == K_LOAD || inst->op == K_ILOAD || inst->op == K_STORE ||
+        inst->op == K_LOADPAIR) {
         print_access(k, inst, out);
         if (inst->op == K_STORE) {
             buf_puts(out, " = ");

@@ -7,15 +7,15 @@
 /* Types of an operation's operands, a letter each: I index, F floats of the instruction's lanes, S
  * one float, V floats of any lanes, M mask of the instruction's lanes, R the VAR itself. */
 static const char *const OPERANDS[K_COUNT] = {
-    [K_TASK] = "",      [K_FOR] = "II",  [K_IF] = "I",    [K_END] = "",    [K_ICONST] = "",
-    [K_IADD] = "II",    [K_ISUB] = "II", [K_IMUL] = "II", [K_IDIV] = "II", [K_IREM] = "II",
-    [K_IMIN] = "II",    [K_IMAX] = "II", [K_IAND] = "II", [K_IXOR] = "II", [K_ISHR] = "II",
-    [K_ILT] = "II",     [K_IEQ] = "II",  [K_ILOAD] = "I", [K_FCONST] = "", [K_IOTA] = "",
-    [K_ITOF] = "I",     [K_SPLAT] = "S", [K_FADD] = "FF", [K_FSUB] = "FF", [K_FMUL] = "FF",
-    [K_FDIV] = "FF",    [K_FMA] = "FFF", [K_FMIN] = "FF", [K_FMAX] = "FF", [K_FSQRT] = "F",
-    [K_FEXP] = "F",     [K_FLOG] = "F",  [K_FTANH] = "F", [K_FLT] = "FF",  [K_FEQ] = "FF",
-    [K_SELECT] = "MFF", [K_RSUM] = "V",  [K_RMAX] = "V",  [K_LOAD] = "I",  [K_STORE] = "IF",
-    [K_VAR] = "F",      [K_GET] = "R",   [K_SET] = "RF",
+    [K_TASK] = "",      [K_FOR] = "II",   [K_IF] = "I",    [K_END] = "",    [K_ICONST] = "",
+    [K_IADD] = "II",    [K_ISUB] = "II",  [K_IMUL] = "II", [K_IDIV] = "II", [K_IREM] = "II",
+    [K_IMIN] = "II",    [K_IMAX] = "II",  [K_IAND] = "II", [K_IXOR] = "II", [K_ISHR] = "II",
+    [K_ILT] = "II",     [K_IEQ] = "II",   [K_ILOAD] = "I", [K_FCONST] = "", [K_IOTA] = "",
+    [K_ITOF] = "I",     [K_SPLAT] = "S",  [K_FADD] = "FF", [K_FSUB] = "FF", [K_FMUL] = "FF",
+    [K_FDIV] = "FF",    [K_FMA] = "FFF",  [K_FMIN] = "FF", [K_FMAX] = "FF", [K_FSQRT] = "F",
+    [K_FEXP] = "F",     [K_FLOG] = "F",   [K_FTANH] = "F", [K_FLT] = "FF",  [K_FEQ] = "FF",
+    [K_SELECT] = "MFF", [K_RSUM] = "V",   [K_RMAX] = "V",  [K_LOAD] = "I",  [K_STORE] = "IF",
+    [K_LOADPAIR] = "I", [K_DOT2] = "FFF", [K_VAR] = "F",   [K_GET] = "R",   [K_SET] = "RF",
 };
 
 typedef struct Verify {
@@ -63,10 +63,12 @@ static void check_buffers(const Verify *vf)
         broken(vf, KVAL_NONE, "%u buffers", k->n_buffers);
     for (uint32_t b = 0; b < k->n_buffers; b++) {
         const KBuffer *buffer = &k->buffers[b];
-        if (!is_identifier(buffer->name) || buffer->n < 1 || buffer->elem > KE_I64)
+        if (!is_identifier(buffer->name) || buffer->n < 1 || buffer->elem >= KE_COUNT)
             broken(vf, KVAL_NONE, "buffer %u has no proper name, size or element", b);
-        if ((buffer->written || buffer->local) && buffer->elem != KE_F32)
-            broken(vf, KVAL_NONE, "buffer %s is written or local but not float32", buffer->name);
+        bool floats = buffer->elem == KE_F32 || (buffer->elem == KE_BF16 && !buffer->local);
+        if ((buffer->written || buffer->local) && !floats)
+            broken(vf, KVAL_NONE, "buffer %s is written or local but holds no floats",
+                   buffer->name);
         if (!buffer->local && b > 0 && k->buffers[b - 1].local)
             broken(vf, KVAL_NONE, "argument %s stands after a local buffer", buffer->name);
         for (uint32_t other = 0; other < b; other++)
@@ -132,18 +134,21 @@ static void check_access(const Verify *vf, KVal v)
         broken(vf, v, "buffer %d does not exist", inst->buf);
     const KBuffer *buffer = &vf->k->buffers[inst->buf];
     int64_t active = inst->op == K_ILOAD ? 1 : inst->imm;
-    bool floats = buffer->elem == KE_F32,
+    bool floats = buffer->elem == KE_F32 || buffer->elem == KE_BF16,
          integers = buffer->elem == KE_I32 || buffer->elem == KE_I64;
     if (inst->op == K_ILOAD && !integers)
         broken(vf, v, "buffer %s has no integers", buffer->name);
     if (inst->op == K_LOAD && integers)
         broken(vf, v, "buffer %s has integers", buffer->name);
+    if (inst->op == K_LOADPAIR && (buffer->elem != KE_BF16 || inst->imm != inst->lanes))
+        broken(vf, v, "pairs of %s, which holds none", buffer->name);
     if (inst->op == K_STORE && (!floats || !buffer->written))
         broken(vf, v, "buffer %s is not to be written", buffer->name);
     if (active < 1 || active > inst->lanes)
         broken(vf, v, "%" PRId64 " active lanes of %d", active, inst->lanes);
     const KInst *index = &vf->k->insts.at[inst->a];
-    if (index->op == K_ICONST && (index->imm < 0 || index->imm > buffer->n - active))
+    int64_t n = inst->op == K_LOADPAIR ? 2 * active : active;
+    if (index->op == K_ICONST && (index->imm < 0 || index->imm > buffer->n - n))
         broken(vf, v, "element %" PRId64 " is outside of %s", index->imm, buffer->name);
 }
 
@@ -170,7 +175,7 @@ static void check_inst(Verify *vf, KVal v)
     check_lanes(vf, v);
     check_operands(vf, v);
     check_constants(vf, v);
-    if (inst->op == K_LOAD || inst->op == K_STORE || inst->op == K_ILOAD)
+    if (inst->op == K_LOAD || inst->op == K_STORE || inst->op == K_ILOAD || inst->op == K_LOADPAIR)
         check_access(vf, v);
     if (inst->op == K_END) {
         if (vf->nest.n == 0)

@@ -58,6 +58,7 @@ typedef struct Folded {
     const float *kernel, *bias, *gamma, *beta, *mean, *variance; /* NULL where there is none */
     double epsilon;
     int64_t kh, kw, ci, co, panel;
+    bool pairs;                     /* rows 2i and 2i+1 side by side */
     int64_t h_lo, h_hi, w_lo, w_hi; /* live taps */
 } Folded;
 
@@ -66,6 +67,12 @@ static double channel_scale(const Folded *f, int64_t c)
     if (!f->mean)
         return 1;
     return (f->gamma ? f->gamma[c] : 1.0) / sqrt(f->variance[c] + f->epsilon);
+}
+
+static int64_t place_in_panel(const Folded *f, int64_t rows, int64_t r, int64_t c)
+{
+    int64_t base = c / f->panel * rows * f->panel, col = c % f->panel;
+    return f->pairs ? base + (r - r % 2) * f->panel + 2 * col + r % 2 : base + r * f->panel + col;
 }
 
 static void fill_kernel(float *out, void *arg)
@@ -77,8 +84,7 @@ static void fill_kernel(float *out, void *arg)
             for (int64_t i = 0; i < f->ci; i++, r++) {
                 const float *in = f->kernel + ((h * f->kw + w) * f->ci + i) * f->co;
                 for (int64_t c = 0; c < f->co; c++)
-                    out[c / f->panel * rows * f->panel + r * f->panel + c % f->panel] =
-                        (float)(in[c] * channel_scale(f, c));
+                    out[place_in_panel(f, rows, r, c)] = (float)(in[c] * channel_scale(f, c));
             }
         }
     }
@@ -139,6 +145,20 @@ static Folded fold(Lower *lw, const Node *node, const Node *norm, const ConvGeom
     return f;
 }
 
+/* Folded weights for the kernel that is chosen. */
+static BufId folded_weights(Lower *lw, const Node *node, const ConvGeom *g, Folded *f,
+                            bool winograd)
+{
+    Arena *arena = lw->ctx->arena;
+    int64_t taps = winograd ? 36 : g->kh * g->kw;
+    int64_t size = kernel_panel_size(taps * g->sc, g->dc, f->panel);
+    if (winograd)
+        return lower_rodata(lw, arena_printf(arena, "%s/kernel.winograd", node->name), size,
+                            fill_winograd, f);
+    const char *name = arena_printf(arena, "%s/kernel.folded", node->name);
+    return (f->pairs ? lower_rodata_bfloat16 : lower_rodata)(lw, name, size, fill_kernel, f);
+}
+
 /* A frozen convolution with all that is fused to it: one step. */
 static void forward_frozen(Lower *lw, const Node *node)
 {
@@ -153,26 +173,22 @@ static void forward_frozen(Lower *lw, const Node *node)
     ConvOptions o = {.bias = folded.bias || folded.mean, .residual = f->residual != NODE_NONE};
     o.act = lower_act(f->act == NODE_NONE ? node : &graph->nodes.at[f->act]);
     Arena *arena = lw->ctx->arena;
-    uint64_t macs = (uint64_t)(node_macs(graph, node, true) * lw->batch);
-    bool winograd = kernel_winograd_pays(lw->target, &g, (int64_t)macs);
-    const char *key = arena_printf(arena, winograd ? "%s/kernel.winograd" : "%s/kernel.folded",
-                                   node->name);
-    int64_t taps = winograd ? 36 : g.kh * g.kw;
-    int64_t size = kernel_panel_size(taps * g.sc, g.dc, folded.panel);
-    BufId args[5], n = 0;
-    args[n++] = lower_value(lw, f->source);
-    args[n++] = lower_rodata(lw, key, size, winograd ? fill_winograd : fill_kernel, &folded);
+    int64_t macs = node_macs(graph, node, true) * lw->batch;
+    BufId args[5], n = 0, source = lower_value(lw, f->source);
+    o.bfloat16 = lw->plan->buffers.at[source].elem == KE_BF16;
+    bool winograd = kernel_winograd_pays(&g, o.bfloat16 ? macs / 2 : macs);
+    folded.pairs = o.bfloat16 && !winograd;
+    args[n++] = source;
+    args[n++] = folded_weights(lw, node, &g, &folded, winograd);
     args[n++] = lower_product_value(lw, node, f->last);
-    if (o.bias) {
-        key = arena_printf(arena, "%s/bias.folded", node->name);
-        args[n++] =
-            lower_rodata(lw, key, kernel_panel_size(1, g.dc, folded.panel), fill_bias, &folded);
-    }
+    if (o.bias)
+        args[n++] = lower_rodata(lw, arena_printf(arena, "%s/bias.folded", node->name),
+                                 kernel_panel_size(1, g.dc, folded.panel), fill_bias, &folded);
     if (o.residual)
         args[n++] = lower_value(lw, f->residual);
-    Kernel *kernel = (winograd ? kernel_winograd : kernel_conv)(arena, lw->target, &g, &o,
-                                                                folded.panel);
-    lower_step(lw, node->name, kernel, macs, n, args);
+    Kernel *kernel =
+        (winograd ? kernel_winograd : kernel_conv)(arena, lw->target, &g, &o, folded.panel);
+    lower_step(lw, node->name, kernel, (uint64_t)macs, n, args);
     lower_product_softmax(lw, node, args[2]);
 }
 

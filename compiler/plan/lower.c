@@ -21,6 +21,20 @@ BufId lower_state(Lower *lw, const char *name, KElem elem, int64_t n)
     return new_buffer(lw, name, BUF_STATE, elem, n);
 }
 
+BufId lower_rodata_bfloat16(Lower *lw, const char *name, int64_t n, RodataFill fill, void *arg)
+{
+    BufId id = lower_rodata(lw, name, n, fill, arg);
+    PlanBuffer *b = &lw->plan->buffers.at[id];
+    if (b->elem == KE_BF16)
+        return id;
+    uint16_t *data = arena_array(lw->ctx->arena, uint16_t, n);
+    for (int64_t i = 0; i < n; i++)
+        data[i] = kir_to_bfloat16(((const float *)b->data)[i]);
+    b->elem = KE_BF16;
+    b->data = data;
+    return id;
+}
+
 BufId lower_rodata(Lower *lw, const char *name, int64_t n, RodataFill fill, void *arg)
 {
     BufId *known = strmap_get(lw->rodata, name);
@@ -42,6 +56,12 @@ BufId lower_value(Lower *lw, NodeId node)
     return lw->value[node];
 }
 
+/* Pairs of channels are what products of bfloat16 take: an odd number stays float32. */
+static KElem value_elem(const Lower *lw, const Node *node)
+{
+    return lw->phase == GRT_PREFIX && lw->bfloat16 && node->shape.c % 2 == 0 ? KE_BF16 : KE_F32;
+}
+
 BufId lower_new_value(Lower *lw, NodeId id)
 {
     const Node *node = &lw->graph->nodes.at[id];
@@ -49,7 +69,8 @@ BufId lower_new_value(Lower *lw, NodeId id)
     if (lw->phase == GRT_PREFIX && id == lw->direct)
         lw->value[id] = lw->plan->io.features_out;
     else
-        lw->value[id] = lower_scratch(lw, node->name, lower_elems(lw, node));
+        lw->value[id] =
+            new_buffer(lw, node->name, BUF_SCRATCH, value_elem(lw, node), lower_elems(lw, node));
     return lw->value[id];
 }
 
@@ -113,6 +134,15 @@ static const Kernel *share_kernel(Lower *lw, Kernel *kernel)
     return kernel;
 }
 
+static void fit_elements(Lower *lw, Kernel *kernel, uint32_t n_args, const BufId *args)
+{
+    for (uint32_t i = 0; i < n_args; i++) {
+        KElem elem = lw->plan->buffers.at[args[i]].elem;
+        if (elem == KE_BF16 && kernel->buffers[i].elem == KE_F32)
+            kernel_retype(lw->ctx->arena, kernel, i, elem);
+    }
+}
+
 static uint32_t n_arguments(const Kernel *kernel)
 {
     uint32_t n = 0;
@@ -128,6 +158,7 @@ void lower_step(Lower *lw, const char *name, Kernel *kernel, uint64_t macs, uint
     if (n_args != n_arguments(kernel))
         bug("step %s: %u arguments for kernel %s, which takes %u", name, n_args, kernel->name,
             n_arguments(kernel));
+    fit_elements(lw, kernel, n_args, args);
     uint32_t index = phase->steps.n;
     PlanStep *step = arr_push(lw->ctx->arena, &phase->steps);
     *step = (PlanStep){.name = name, .kernel = share_kernel(lw, kernel), .macs = macs};

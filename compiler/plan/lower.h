@@ -39,6 +39,7 @@ typedef struct Lower {
     int64_t batch;
     KernelTarget target;
     KernelOptimizer optimizer;
+    bool bfloat16;        /* the prefix keeps its values in bfloat16 where it can */
     BufId *value;         /* by node: its output in this phase, BUF_NONE not there yet */
     BufId *grad;          /* by node: gradient of the loss by its output, BUF_NONE none yet */
     const bool *prefix;   /* by node: computed in the prefix phase */
@@ -61,6 +62,8 @@ BufId lower_scratch(Lower *lw, const char *name, int64_t n); /* float32, in this
 /* Constant data, made once a name: fill is called when the name is new. */
 typedef void (*RodataFill)(float *data, void *arg);
 BufId lower_rodata(Lower *lw, const char *name, int64_t n, RodataFill fill, void *arg);
+/* The same rounded to bfloat16: fill still writes float32. */
+BufId lower_rodata_bfloat16(Lower *lw, const char *name, int64_t n, RodataFill fill, void *arg);
 BufId lower_state(Lower *lw, const char *name, KElem elem, int64_t n);
 /* Gradient of a node's output, complete; BUF_NONE when nothing depends on it. */
 BufId lower_grad(Lower *lw, NodeId node);
@@ -78,7 +81,7 @@ static inline bool lower_is_logits(const Lower *lw, const Node *node)
 }
 
 /* Appends a step; the kernel is shared with an equal one of any phase. args in the kernel's order.
- */
+ * Where a buffer holds bfloat16 and the kernel was made for float32, it converts. */
 void lower_step(Lower *lw, const char *name, Kernel *kernel, uint64_t macs, uint32_t n_args,
                 const BufId *args);
 #define lower_step_args(lw, name, kernel, macs, ...)                                           \

@@ -51,6 +51,7 @@ typedef struct Target {
     const char *triple;
     int lanes;     /* float32 lanes of a vector register: 16, 8 or 4 */
     int registers; /* vector registers */
+    bool dot_bfloat16; /* it has the instruction of DOT2; results do not depend on it */
 } Target;
 
 typedef struct Plan {

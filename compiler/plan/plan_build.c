@@ -260,6 +260,7 @@ static Lower begin_lower(Ctx *ctx, Plan *plan)
                 .graph = graph,
                 .plan = plan,
                 .optimizer = optimizer_of(graph->spec),
+                .bfloat16 = graph->spec->precision == PREC_BFLOAT16,
                 .target = {.lanes = plan->target.lanes, .registers = plan->target.registers},
                 .value = arena_array(arena, BufId, n),
                 .grad = arena_array(arena, BufId, n),

@@ -5,7 +5,7 @@
 
 #define AT(field) offsetof(Spec, field)
 #define NO NO_OFFSET
-#define MAX_STEP 1e9   /* epochs, seeds and the like: far from what an int64 or a double can hold */
+#define MAX_STEP 1e9 /* epochs, seeds and the like: far from what an int64 or a double can hold */
 #define LEAST_RATE 1e-12
 
 static const char *const FORMATS[] = {
@@ -14,10 +14,12 @@ static const char *const ON_ERROR[] = {[ON_ERROR_STOP] = "stop", [ON_ERROR_SKIP]
 static const char *const PREPROCESSING[] = {
     [PRE_RESCALE] = "rescale", [PRE_TF] = "tf",     [PRE_CAFFE] = "caffe",
     [PRE_TORCH] = "torch",     [PRE_NONE] = "none", NULL};
-static const char *const PRECISION[] = {[PREC_FLOAT32] = "float32", NULL};
-static const char *const LOSSES[] = {
-    [LOSS_CATEGORICAL_CROSSENTROPY] = "categorical_crossentropy",
-    [LOSS_SPARSE_CATEGORICAL_CROSSENTROPY] = "sparse_categorical_crossentropy", NULL};
+static const char *const PRECISION[] = {
+    [PREC_FLOAT32] = "float32", [PREC_BFLOAT16] = "bfloat16", NULL};
+static const char *const LOSSES[] = {[LOSS_CATEGORICAL_CROSSENTROPY] = "categorical_crossentropy",
+                                     [LOSS_SPARSE_CATEGORICAL_CROSSENTROPY] =
+                                         "sparse_categorical_crossentropy",
+                                     NULL};
 static const char *const OPTIMIZERS[] = {[OPT_ADAM] = "Adam", [OPT_SGD] = "SGD", NULL};
 static const char *const METRICS[] = {"accuracy", NULL};
 static const char *const FROZEN[] = {
@@ -79,7 +81,7 @@ const KeyDesc SPEC_KEYS[] = {
     {"backbone.frozen.unfreeze_last", KT_INT, false, "", 1, 100000, NULL, NO, NO,
      "Rule: lets the last N layers that have weights train.", "1"},
     {"backbone.precision", KT_WORD, false, "float32", 0, 0, PRECISION, AT(precision), NO,
-     "Numbers that its frozen part is computed in.", "1"},
+     "Numbers that its frozen prefix is computed in; bfloat16 is faster, with some three digits.", "1"},
 
     {"head", KT_LAYERS, true, "", 0, 0, NULL, AT(head), AT(head_loc),
      "The layers that are trained; the last is Dense with a unit for each class.", "1"},
@@ -196,8 +198,7 @@ const char *schema_describe(Ctx *ctx, const KeyDesc *key)
     case KT_WEIGHTS:
         return "a path or {file: PATH, allow_missing: ..., rename: {...}}";
     case KT_OPTIMIZER:
-        return arena_printf(ctx->arena, "%s, or {NAME: {arguments}}",
-                            value_words(ctx, key->words));
+        return arena_printf(ctx->arena, "%s, or {NAME: {arguments}}", value_words(ctx, key->words));
     case KT_METRICS:
         return "a list of metrics: [accuracy] or []";
     case KT_EXTENDS:

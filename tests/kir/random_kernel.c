@@ -21,7 +21,7 @@ typedef struct Gen {
     uint64_t state;
     int max_lanes;
     int budget; /* statements left */
-    int x, pixels, labels, counters, y, local;
+    int x, pixels, halves, labels, counters, y, z, local;
     Index indices[MAX_POOL];
     KVal floats[MAX_POOL], vars[MAX_POOL];
     int float_lanes[MAX_POOL], var_lanes[MAX_POOL];
@@ -175,7 +175,11 @@ static int some_active(Gen *g, int lanes)
 static KVal new_load(Gen *g, int lanes)
 {
     int active = some_active(g, lanes);
-    switch (below(g, 4)) {
+    switch (below(g, 6)) {
+    case 4:
+        return kb_load(g->kb, g->halves, place(g, N_INPUT, active), lanes, active);
+    case 5:
+        return kb_load(g->kb, g->z, place_in_region(g, active), lanes, active);
     case 0:
         return kb_load(g->kb, g->pixels, place(g, N_INPUT, active), lanes, active);
     case 1:
@@ -185,6 +189,15 @@ static KVal new_load(Gen *g, int lanes)
     default:
         return kb_load(g->kb, g->x, place(g, N_INPUT, active), lanes, active);
     }
+}
+
+/* Pairs of the numbers that are there, or of those that were stored. */
+static KVal new_pairs(Gen *g, int lanes)
+{
+    int from = below(g, 3) == 0 ? 1 : lanes; /* one pair to all lanes */
+    KVal pairs = below(g, 2) ? kb_load_pair(g->kb, g->halves, place(g, N_INPUT, 2 * from), from)
+                             : kb_load_pair(g->kb, g->z, place_in_region(g, 2 * from), from);
+    return from == lanes ? pairs : kb_splat(g->kb, pairs, lanes);
 }
 
 static KVal pick_float(Gen *g, int lanes);
@@ -225,7 +238,9 @@ static KVal new_operation(Gen *g, int lanes)
     static const KOp binary[] = {K_FADD, K_FSUB, K_FMUL, K_FDIV, K_FMIN, K_FMAX};
     static const KOp functions[] = {K_FSQRT, K_FEXP, K_FLOG, K_FTANH};
     KVal a = pick_float(g, lanes), b = pick_float(g, lanes), c = pick_float(g, lanes), one;
-    switch (below(g, 9)) {
+    switch (below(g, 10)) {
+    case 9:
+        return kb_dot2(g->kb, new_pairs(g, lanes), new_pairs(g, lanes), c);
     case 0:
     case 1:
         return kb_fma(g->kb, a, b, c);
@@ -250,8 +265,11 @@ static void new_store(Gen *g)
 {
     int lanes = some_lanes(g), active = some_active(g, lanes);
     KVal value = below(g, 2) ? new_operation(g, lanes) : pick_float(g, lanes);
-    if (below(g, 4) == 0)
+    int where = below(g, 5);
+    if (where == 0)
         kb_store(g->kb, g->local, place(g, N_LOCAL, active), value, active);
+    else if (where == 1)
+        kb_store(g->kb, g->z, place_in_region(g, active), value, active);
     else
         kb_store(g->kb, g->y, place_in_region(g, active), value, active);
 }
@@ -360,9 +378,11 @@ Kernel *random_kernel(Arena *arena, const char *name, uint64_t seed, int max_lan
     kb_title(kb, "random kernel, seed %" PRIu64, seed);
     g.x = kb_buffer(kb, "x", KE_F32, N_INPUT, false);
     g.pixels = kb_buffer(kb, "pixels", KE_U8, N_INPUT, false);
+    g.halves = kb_buffer(kb, "halves", KE_BF16, N_INPUT, false);
     g.labels = kb_buffer(kb, "labels", KE_I32, 8, false);
     g.counters = kb_buffer(kb, "counters", KE_I64, 8, false);
     g.y = kb_buffer(kb, "y", KE_F32, N_TASKS * REGION, true);
+    g.z = kb_buffer(kb, "z", KE_BF16, N_TASKS * REGION, true);
     g.local = kb_local(kb, "sums", N_LOCAL);
     KVal i = kb_for_n(kb, N_LOCAL);
     kb_store(kb, g.local, i, kb_itof(kb, i), 1);
@@ -372,6 +392,7 @@ Kernel *random_kernel(Arena *arena, const char *name, uint64_t seed, int max_lan
     while (g.budget > 0)
         block(&g);
     new_store(&g);
+    kb_store(kb, g.y, place_in_region(&g, 1), kb_load(kb, g.local, kb_i(kb, 0), 1, 1), 1);
     return kb_finish(kb);
 }
 
@@ -386,6 +407,15 @@ static float some_float(uint64_t *state)
     return (float)((double)(int64_t)(r >> 16) / (double)(INT64_C(1) << 45) - 4.0);
 }
 
+/* The upper half of a float: of a denormal one, too. */
+static uint16_t some_half(uint64_t *state)
+{
+    float f = some_float(state);
+    uint32_t bits;
+    memcpy(&bits, &f, sizeof bits);
+    return isnan(f) ? 0x7fc0 : (uint16_t)(bits >> 16);
+}
+
 void random_kernel_args(Arena *arena, const Kernel *kernel, uint64_t seed, void **args)
 {
     uint64_t state = seed;
@@ -396,6 +426,8 @@ void random_kernel_args(Arena *arena, const Kernel *kernel, uint64_t seed, void 
         for (size_t i = 0; i < n; i++) {
             if (buffer->elem == KE_F32)
                 ((float *)args[b])[i] = some_float(&state);
+            else if (buffer->elem == KE_BF16)
+                ((uint16_t *)args[b])[i] = some_half(&state);
             else if (buffer->elem == KE_U8)
                 ((uint8_t *)args[b])[i] = (uint8_t)next(&state);
             else if (buffer->elem == KE_I32)
@@ -404,6 +436,12 @@ void random_kernel_args(Arena *arena, const Kernel *kernel, uint64_t seed, void 
                 ((int64_t *)args[b])[i] = (int64_t)next(&state);
         }
     }
+}
+
+static float element(const KBuffer *buffer, const void *data, int64_t i)
+{
+    return buffer->elem == KE_F32 ? ((const float *)data)[i]
+                                  : kir_from_bfloat16(((const uint16_t *)data)[i]);
 }
 
 static uint32_t bits_of(float f)
@@ -419,14 +457,14 @@ bool random_kernel_same(const Kernel *kernel, void *const *expected, void *const
         const KBuffer *buffer = &kernel->buffers[b];
         if (buffer->local || !buffer->written)
             continue;
-        const float *want = expected[b], *have = got[b];
         for (int64_t i = 0; i < buffer->n; i++) {
-            if (bits_of(want[i]) == bits_of(have[i]))
+            float want = element(buffer, expected[b], i), have = element(buffer, got[b], i);
+            if (bits_of(want) == bits_of(have))
                 continue;
             printf("# kernel %s: %s[%" PRId64 "] is %.9g (%08" PRIx32 "), not %.9g (%08" PRIx32
                    ")\n",
-                   kernel->name, buffer->name, i, (double)have[i], bits_of(have[i]),
-                   (double)want[i], bits_of(want[i]));
+                   kernel->name, buffer->name, i, (double)have, bits_of(have), (double)want,
+                   bits_of(want));
             return false;
         }
     }
