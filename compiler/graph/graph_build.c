@@ -82,7 +82,7 @@ static void claim_name(Builder *b, const char *name, Loc loc)
     if (strmap_put(b->names, name, place))
         return;
     const Loc *first = strmap_get(b->names, name);
-    Diag *diag = diag_error(b->ctx, loc, "duplicate-name", "two layers are named '%s'", name);
+    Diag *diag = diag_error(b->ctx, loc, R_duplicate_name, "two layers are named '%s'", name);
     if (first->file)
         diag_hint(b->ctx, diag, *first, "the first one comes from here");
 }
@@ -151,7 +151,7 @@ static bool size_is_sane(Builder *b, const Node *node)
     bool sane = s.h >= 1 && s.w >= 1 && s.c >= 1 && !__builtin_mul_overflow(s.h, s.w, &size) &&
                 !__builtin_mul_overflow(size, s.c, &size) && size <= MAX_ELEMENTS;
     if (!sane)
-        diag_error(b->ctx, node_place(b, node), "shape-too-large",
+        diag_error(b->ctx, node_place(b, node), R_shape_too_large,
                    "the output of '%s' is too large: %" PRId64 " x %" PRId64 " x %" PRId64
                    " values an image",
                    node->name, s.h, s.w, s.c);
@@ -181,7 +181,7 @@ static bool check_min_size(Builder *b)
                            ? arena_printf(b->ctx->arena, "%" PRId64, up_h)
                            : arena_printf(b->ctx->arena, "[%" PRId64 ", %" PRId64 "]", up_h, up_w);
     bool upsampled = b->spec->upsampling.n > 0;
-    Diag *diag = diag_error(b->ctx, b->spec->shape_loc, "shape-too-small",
+    Diag *diag = diag_error(b->ctx, b->spec->shape_loc, R_shape_too_small,
                             "%s needs images of at least %" PRId64 " x %" PRId64
                             ", these are %" PRId64 " x %" PRId64 "%s",
                             backbone->name, backbone->min_height, backbone->min_width, s.h, s.w,
@@ -207,7 +207,7 @@ static bool add_params(Builder *b)
                 sane &= !__builtin_mul_overflow(size, param->dims[d], &size);
             if (sane && size <= MAX_ELEMENTS)
                 continue;
-            diag_error(b->ctx, node_place(b, node), "shape-too-large",
+            diag_error(b->ctx, node_place(b, node), R_shape_too_large,
                        "the %s of '%s' would have more than %" PRId64 " values", param->name,
                        node->name, MAX_ELEMENTS);
             good = false;
@@ -225,7 +225,7 @@ static bool check_output(Builder *b)
     const Node *last = &graph->nodes.at[graph->output];
     Loc loc = last->part == PART_HEAD ? last->loc : b->spec->head_loc;
     if (last->part != PART_HEAD || last->kind != LAYER_dense) {
-        Diag *diag = diag_error(b->ctx, loc, "head-output",
+        Diag *diag = diag_error(b->ctx, loc, R_head_output,
                                 "the last layer has to be Dense with a unit for every class, "
                                 "not %s",
                                 LAYER_KINDS[last->kind].name);
@@ -238,13 +238,13 @@ static bool check_output(Builder *b)
     }
     graph->n_classes = last->shape.c;
     if (graph->n_classes < 2) {
-        diag_error(b->ctx, loc, "head-output",
+        diag_error(b->ctx, loc, R_head_output,
                    "the last layer needs at least 2 units, one a class");
         return false;
     }
     if (last->attrs.activation != ACT_SOFTMAX) {
         Loc place = b->spec->loss_loc.file ? b->spec->loss_loc : loc;
-        Diag *diag = diag_error(b->ctx, place, "loss-activation",
+        Diag *diag = diag_error(b->ctx, place, R_loss_activation,
                                 "this loss needs probabilities, but the last layer's activation is "
                                 "%s",
                                 ACTIVATION_WORDS[last->attrs.activation]);
@@ -268,7 +268,7 @@ static void note_preprocessing(Builder *b)
     if (!backbone->preprocessing || !has_file || strcmp(backbone->preprocessing, word) == 0)
         return;
     Loc loc = spec->preprocessing_loc.file ? spec->preprocessing_loc : spec->shape_loc;
-    diag_note(b->ctx, loc, "preprocessing",
+    diag_note(b->ctx, loc, R_preprocessing,
               "preprocessing is '%s', but the ImageNet weights of %s were trained with '%s'", word,
               backbone->name, backbone->preprocessing);
 }
