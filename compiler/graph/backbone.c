@@ -15,7 +15,6 @@
 
 static const char *const KEYS[] = {"backbone",      "preprocessing", "min_size", "names",
                                    "counter_names", "blocks",        "layers"};
-static const char *const PREPROCESSING[] = {"rescale", "tf", "caffe", "torch", "none"};
 enum { MAX_SIDE = 4096 };
 
 const char *const *backbone_names(void)
@@ -41,8 +40,11 @@ static void hint_nearest(Ctx *ctx, Diag *diag, const char *name, const char *con
 }
 
 /* Text of a scalar that has to be one of the words; NULL after an error. */
-static const char *read_word(Ctx *ctx, const YNode *node, const char *const *words, size_t n)
+static const char *read_word(Ctx *ctx, const YNode *node, const char *const *words)
 {
+    size_t n = 0;
+    while (words[n])
+        n++;
     if (node->kind != Y_SCALAR) {
         diag_error(ctx, node->loc, R_wrong_type, "expected one of: %s", join_names(ctx, words, n));
         return NULL;
@@ -172,11 +174,11 @@ static void read_heading(Ctx *ctx, const YNode *tree, Backbone *backbone)
     backbone->name = node ? node->text : "";
     backbone->min_height = backbone->min_width = 1;
     if ((node = ytree_get(tree, "preprocessing")))
-        backbone->preprocessing = read_word(ctx, node, PREPROCESSING, COUNT_OF(PREPROCESSING));
+        backbone->preprocessing = read_word(ctx, node, schema_find("input.preprocessing")->words);
     if ((node = ytree_get(tree, "min_size")))
         read_min_size(ctx, node, backbone);
     if ((node = ytree_get(tree, "counter_names")))
-        backbone->counter_names = read_word(ctx, node, (const char *const[]){"keras"}, 1);
+        backbone->counter_names = read_word(ctx, node, (const char *const[]){"keras", NULL});
 }
 
 static const Backbone *read_tree(Ctx *ctx, const YNode *tree)

@@ -4,6 +4,7 @@
  * Afterwards no mistake of the user's is left, but for weights. */
 #include "compiler/base/base.h"
 #include "compiler/graph/backbone_expand.h"
+#include "compiler/graph/graph_advice.h"
 #include "compiler/graph/graph_freeze.h"
 #include "compiler/graph/graph_slice.h"
 
@@ -254,25 +255,6 @@ static bool check_output(Builder *b)
     return true;
 }
 
-/* Weights that were trained on other numbers than they will see give poor features silently. */
-static void note_preprocessing(Builder *b)
-{
-    static const char *const words[] = {
-        [PRE_RESCALE] = "rescale", [PRE_TF] = "tf",     [PRE_CAFFE] = "caffe",
-        [PRE_TORCH] = "torch",     [PRE_NONE] = "none",
-    };
-    const Spec *spec = b->spec;
-    const Backbone *backbone = b->graph->backbone;
-    const char *word = words[spec->preprocessing];
-    bool has_file = spec->backbone_weights.path || spec->weights.path;
-    if (!backbone->preprocessing || !has_file || strcmp(backbone->preprocessing, word) == 0)
-        return;
-    Loc loc = spec->preprocessing_loc.file ? spec->preprocessing_loc : spec->shape_loc;
-    diag_note(b->ctx, loc, R_preprocessing,
-              "preprocessing is '%s', but the ImageNet weights of %s were trained with '%s'", word,
-              backbone->name, backbone->preprocessing);
-}
-
 /* The nodes, without shapes. false after errors that leave nothing to go on with. */
 static bool add_nodes(Builder *b)
 {
@@ -312,8 +294,7 @@ Graph *graph_build(Ctx *ctx, const Spec *spec)
         !infer_shapes(&b, entry, b.graph->nodes.n) || !add_params(&b))
         return NULL;
     graph_freeze(ctx, b.graph);
-    check_output(&b);
-    if (b.graph->backbone)
-        note_preprocessing(&b);
+    if (check_output(&b))
+        graph_advise(ctx, b.graph);
     return ctx->n_errors == errors ? b.graph : NULL;
 }

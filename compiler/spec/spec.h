@@ -99,6 +99,7 @@ typedef struct Spec {
     bool metric_accuracy;
     OptimizerKind optimizer;
     Loc optimizer_loc;
+    Loc learning_rate_loc;
     double learning_rate, beta_1, beta_2, opt_epsilon; /* Adam; learning_rate is SGD's too */
     double momentum;                                   /* SGD */
     bool nesterov;
@@ -153,6 +154,14 @@ typedef struct KeyDesc {
 extern const KeyDesc SPEC_KEYS[];
 extern const size_t N_SPEC_KEYS;
 #define NO_OFFSET SIZE_MAX
+
+/* Values of a key outside of this range work, but seldom well. */
+typedef struct UsualRange {
+    const char *path;
+    double min, max;
+} UsualRange;
+/* NULL: the key has none. */
+const UsualRange *schema_usual(const char *path);
 
 /* Row of a key, NULL when the language has none of this path. */
 const KeyDesc *schema_find(const char *path);

@@ -9,8 +9,12 @@ graftc_SOURCES += \
     %D%/command.h \
     %D%/compile.c \
     %D%/compile.h \
+    %D%/diag_json.c \
+    %D%/diag_json.h \
+    %D%/diag_sarif.c \
     %D%/json_write.c \
     %D%/json_write.h \
     %D%/main.c \
     %D%/temporary.c \
-    %D%/temporary.h
+    %D%/temporary.h \
+    %D%/words.c
