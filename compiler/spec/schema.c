@@ -222,3 +222,35 @@ const char *schema_describe(Ctx *ctx, const KeyDesc *key)
     }
     bug("unknown type of key %s", key->path);
 }
+
+const char *schema_describe_attr(Ctx *ctx, const AttrDesc *attr)
+{
+    switch (attr->type) {
+    case AT_INT:
+        return value_range(ctx, "a whole number", attr->min, attr->max);
+    case AT_FLOAT:
+        return value_range(ctx, "a number", attr->min, attr->max);
+    case AT_BOOL:
+        return "true or false";
+    case AT_PAIR:
+        return arena_printf(ctx->arena, "%s, or a list of two",
+                            value_range(ctx, "a whole number", attr->min, attr->max));
+    case AT_PADS:
+        return "a whole number, [height, width] or [[top, bottom], [left, right]]";
+    case AT_WORD:
+        return value_words(ctx, attr->words);
+    }
+    bug("unknown type of argument %s", attr->key);
+}
+
+const char *schema_doc(Ctx *ctx, const KeyDesc *key)
+{
+    const UsualRange *usual = schema_usual(key->path);
+    Buf text = buf_create(ctx->arena);
+    buf_puts(&text, key->doc);
+    if (usual)
+        buf_printf(&text, " %s.", value_range(ctx, "Usual is", usual->min, usual->max));
+    if (strcmp(key->since, SPEC_KEYS[0].since) != 0)
+        buf_printf(&text, " Since version %s.", key->since);
+    return text.at;
+}

@@ -172,7 +172,10 @@ const char *schema_name(const KeyDesc *key);
 const KeyDesc *schema_next(const char *path, size_t *at);
 /* Whether a layer of this kind may stand in the list that the row describes. */
 bool schema_takes_layer(const KeyDesc *key, LayerKind kind);
-/* Type, range, words and default in words: `a whole number from 1 to 65536`. */
+/* Type, range and words in words: `a whole number from 1 to 65536`. */
 const char *schema_describe(Ctx *ctx, const KeyDesc *key);
+const char *schema_describe_attr(Ctx *ctx, const AttrDesc *attr);
+/* The row's line, with what is usual, and since when a later key is there. */
+const char *schema_doc(Ctx *ctx, const KeyDesc *key);
 
 #endif

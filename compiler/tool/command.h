@@ -61,10 +61,13 @@ bool command_takes(const Command *command, const OptionDesc *option);
 /* What may stand where a usage or an option says this word (KIND, BACKBONE): NULL-terminated; NULL
  * for a word that stands for anything else (words.c). */
 const char *const *words_of(Ctx *ctx, const char *placeholder);
+/* Those of an option's argument in brackets, with a blank before; "" when there are none. */
+const char *option_words(Ctx *ctx, const OptionDesc *option);
 /* Index of the text among them; usage_error with the nearest when it is not there. */
 size_t word_index(Ctx *ctx, const char *placeholder, const char *text);
 /* Name of the i-th kind of graftc emit, page of graftc docs; NULL behind the last. */
 const char *emit_kind_name(size_t i);
+const char *docs_page_name(size_t i);
 
 /* Options of the compiler for the spec at a path. */
 CompileOptions command_options(const Args *args, const char *spec_path);
@@ -82,6 +85,7 @@ int cmd_plan(Ctx *ctx, const Args *args);
 int cmd_emit(Ctx *ctx, const Args *args);
 int cmd_explain(Ctx *ctx, const Args *args);
 int cmd_schema(Ctx *ctx, const Args *args);
+int cmd_docs(Ctx *ctx, const Args *args);
 int cmd_backbones(Ctx *ctx, const Args *args);
 int cmd_layers(Ctx *ctx, const Args *args);
 int cmd_weights(Ctx *ctx, const Args *args);

@@ -36,10 +36,12 @@ const Command COMMANDS[] = {
      "--kind=KIND SPEC", "print what a stage of the compiler makes",
      "Weight files are not read: the read-only data is left to the linker."},
     {"explain", cmd_explain, 0, 0, 1, "[KEY]",
-     "say what a key of the language or a layer means",
-     "KEY: training.batch_size, epochs, Dense, Dense.units"},
+     "say what a key of the language, a layer or a diagnostic means",
+     "KEY: training.batch_size, epochs, Dense, Dense.units, unknown-key"},
     {"schema", cmd_schema, TAKES_OUTPUT, 0, 0, "",
      "print the JSON Schema of the language, for editors", NULL},
+    {"docs", cmd_docs, TAKES_OUTPUT, 0, 1, "[PAGE]",
+     "print a page of reference or a completion; without PAGE, list them", NULL},
     {"backbones", cmd_backbones, 0, 0, 0, "", "list the backbones that are built in", NULL},
     {"layers", cmd_layers, 0, 1, 2, "BACKBONE [PATTERN]", "list the layers of a backbone",
      "PATTERN is a name with * and ?, as in `frozen`."},
@@ -51,7 +53,7 @@ const size_t N_COMMANDS = COUNT_OF(COMMANDS);
 const OptionDesc OPTIONS[] = {
     {"output", 'o', "FILE", TAKES_OUTPUT, "write to FILE"},
     {"set", 0, "KEY=VALUE", TAKES_SET, "change a value: training.epochs=3, head[2].Dense.units=64"},
-    {"target", 0, "CPU", TAKES_TARGET, "native (default), x86-64-v3, x86-64-v4 or LLVM's name"},
+    {"target", 0, "CPU", TAKES_TARGET, "processor to compile for; LLVM's names, too"},
     {"kind", 0, "KIND", TAKES_KIND, "what to print"},
     {"json", 0, NULL, TAKES_JSON, "print JSON"},
     {"sarif", 0, NULL, TAKES_SARIF, "print SARIF 2.1.0, for editors and code review"},
@@ -94,9 +96,7 @@ static void print_option_help(Ctx *ctx, const OptionDesc *option)
     if (option->argument)
         snprintf(text + n, sizeof text - (size_t)n, " %s", option->argument);
     printf("  %-20s %s", text, option->line);
-    const char *const *words = option->argument ? words_of(ctx, option->argument) : NULL;
-    for (const char *between = ": "; words && *words; words++, between = ", ")
-        printf("%s%s", between, *words);
+    printf("%s", option_words(ctx, option));
     printf("\n");
 }
 

@@ -15,13 +15,30 @@ static const char *backbone_name(size_t i)
     return backbone_names()[i];
 }
 
+static const char *cpu_name(size_t i)
+{
+    static const char *const names[] = {"native", "x86-64-v3", "x86-64-v4", NULL};
+    return names[i];
+}
+
+/* Keys, kinds of layers, rules: what can be explained. */
+static const char *explained_name(size_t i)
+{
+    if (i < N_SPEC_KEYS)
+        return SPEC_KEYS[i].path;
+    i -= N_SPEC_KEYS;
+    for (LayerKind kind = 0; kind < LAYER_COUNT; kind++)
+        if (LAYER_KINDS[kind].max_inputs && i-- == 0)
+            return LAYER_KINDS[kind].name;
+    return i < R_COUNT ? RULES[i].name : NULL;
+}
+
 static const struct {
     const char *placeholder;
     const char *(*name)(size_t i); /* NULL behind the last */
 } LISTS[] = {
-    {"KIND", emit_kind_name},
-    {"WHEN", color_name},
-    {"BACKBONE", backbone_name},
+    {"KIND", emit_kind_name}, {"PAGE", docs_page_name}, {"CPU", cpu_name},
+    {"KEY", explained_name},  {"WHEN", color_name},     {"BACKBONE", backbone_name},
 };
 
 const char *const *words_of(Ctx *ctx, const char *placeholder)
@@ -36,6 +53,16 @@ const char *const *words_of(Ctx *ctx, const char *placeholder)
         return words.at;
     }
     return NULL;
+}
+
+const char *option_words(Ctx *ctx, const OptionDesc *option)
+{
+    const char *const *words = option->argument ? words_of(ctx, option->argument) : NULL;
+    Buf text = buf_create(ctx->arena);
+    for (size_t i = 0; words && words[i]; i++)
+        buf_printf(&text, "%s%s", i ? ", " : " (", words[i]);
+    buf_puts(&text, words ? ")" : "");
+    return text.n ? text.at : "";
 }
 
 size_t word_index(Ctx *ctx, const char *placeholder, const char *text)
