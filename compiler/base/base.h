@@ -178,8 +178,8 @@ _Noreturn void bug_at(const char *file, int line, const char *fmt, ...) PRINTF_L
 const SourceFile *file_read(Ctx *ctx, const char *path);
 /* Temporary file in the same folder, fsync, rename. false with errno set on failure; nothing half-written. */
 bool file_write_whole(const char *path, const void *bytes, size_t n, int mode);
-/* Names of the folders in a folder, sorted by bytes; hidden ones do not exist. NULL when it cannot be
- * read. */
+/* Names of the folders in a folder, sorted by bytes; hidden ones do not exist. NULL when it cannot
+ * be read. */
 const char *const *folder_names(Ctx *ctx, const char *path, uint32_t *n);
 /* path joined to the folder of base_file, unless path is absolute. */
 const char *path_beside(Arena *arena, const char *base_file, const char *path);

@@ -89,12 +89,13 @@ static void advise_classes(Ctx *ctx, const Graph *graph)
     for (size_t i = 0; spec->format == DATA_IMAGE_FOLDER && i < COUNT_OF(folders); i++) {
         uint32_t n = 0;
         const char *const *names = folders[i] ? folder_names(ctx, folders[i], &n) : NULL;
+        if (!n)
+            continue;
         const char *what = arena_printf(ctx->arena, "'%s'", folders[i]);
-        Diag *diag = n ? compare_classes(ctx, graph, what, n, names) : NULL;
+        Diag *diag = compare_classes(ctx, graph, what, n, names);
         if (diag && i == 0)
             diag_hint(ctx, diag, (Loc){0},
-                      "the program refuses data with other classes; write `units: %u` for these",
-                      n);
+                      "the program refuses data with other classes; write `units: %u` for these", n);
     }
 }
 

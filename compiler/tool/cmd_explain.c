@@ -96,7 +96,8 @@ static _Noreturn void unknown_word(Ctx *ctx, const char *word)
         *arr_push(ctx->arena, &names) = schema_name(&SPEC_KEYS[i]);
     const char *near = nearest_name(word, names.at, names.n);
     if (near)
-        usage_error(ctx, "there is no key, layer or diagnostic '%s', did you mean '%s'?", word, near);
+        usage_error(ctx, "there is no key, layer or diagnostic '%s', did you mean '%s'?", word,
+                    near);
     usage_error(ctx, "there is no key, layer or diagnostic '%s' (graftc explain lists all)", word);
 }
 

@@ -23,8 +23,9 @@ const Command COMMANDS[] = {
      "The cache is $XDG_CACHE_HOME/graft, or ~/.cache/graft."},
     {"check", cmd_check, COMPILES | TAKES_WEIGHTS | TAKES_JSON | TAKES_SARIF | TAKES_OUTPUT, 1,
      UINT32_MAX, "SPEC...", "report every mistake in the specs",
-     "Warnings and notes leave the exit code 0. The comment `# graftc: allow RULE` at the end of a\n"
-     "line says that a warning or a note about it is known; graftc explain RULE says what it means."},
+     "Warnings and notes leave the exit code 0. The comment `# graftc: allow RULE` at the end of\n"
+     "a line says that a warning or a note about it is known; `graftc explain RULE` says what it\n"
+     "means."},
     {"resolve", cmd_resolve, TAKES_SET | TAKES_ORIGIN | TAKES_OUTPUT, 1, 1, "SPEC",
      "print the whole spec, inherited values and defaults filled in",
      "Paths are written as seen from the folder of SPEC."},
