@@ -5,6 +5,7 @@ backbones = \
     %D%/backbones/ResNet50.yaml \
     %D%/backbones/VGG16.yaml
 dist_backbones_DATA = $(backbones)
+dist_pkgdata_DATA = %D%/graft.schema.json
 EXTRA_DIST += \
     %D%/README.md \
     %D%/cifar10-inception.graft.yaml \

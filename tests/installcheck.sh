@@ -13,6 +13,11 @@ cp "$golden/head_only/spec.graft.yaml" case/
 gzip -dc "$golden/head_only/weights.h5.gz" > case/weights.h5
 cp -R "$golden/images" images
 "$graftc" --version
+share=$(dirname "$graftc")/../share
+test -s "$share/graft/graft.schema.json"
+test -s "$share/man/man1/graftc.1" && test -s "$share/man/man5/graft-spec.5"
+test -s "$share/bash-completion/completions/graftc.bash"
+test -s "$share/zsh/site-functions/_graftc"
 "$graftc" build case/spec.graft.yaml -o prog
 ./prog info
 ./prog train --out out --epochs 1

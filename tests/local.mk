@@ -28,12 +28,16 @@ unit_tests = \
     %D%/unit_runtime
 # those with golden files that Graft itself writes
 golden_tests = \
+    %D%/check.tap \
+    %D%/drift.tap \
     %D%/error.tap \
     %D%/spec.tap \
     %D%/backbone_errors.tap
 tap_tests = $(golden_tests) \
     %D%/arrows.tap \
     %D%/size.tap \
+    %D%/schema.tap \
+    %D%/complete.tap \
     %D%/backbones.tap \
     %D%/graph.tap \
     %D%/golden.tap \
@@ -47,9 +51,10 @@ long_tests = \
 TESTS += $(unit_tests) $(tap_tests)
 check_PROGRAMS += $(unit_tests)
 EXTRA_DIST += $(tap_tests) $(long_tests) \
+    %D%/graft.dict %D%/schema_check.py \
     %D%/tap.sh %D%/count.sh %D%/setup.sh %D%/installcheck.sh \
     %D%/make_backbones.py %D%/make_golden.py %D%/make_reference.py \
-    %D%/backbones %D%/error %D%/golden %D%/reference %D%/spec
+    %D%/backbones %D%/check %D%/error %D%/golden %D%/reference %D%/spec
 
 %C%_unit_base_LDADD = $(graft_libs)
 %C%_unit_spec_LDADD = $(graft_libs)

@@ -8,24 +8,32 @@ packages="autoconf automake make gcc libc6-dev pkg-config gzip
     llvm-19-dev libyaml-dev libjansson-dev libxxhash-dev libhdf5-dev libopenblas-dev
     libjpeg-dev libpng-dev zlib1g-dev"
 
-# The packages of the list that are not there.
+# for schema.tap, which is skipped where they are not
+optional="python3-jsonschema python3-yaml"
+
+# missing_packages PACKAGE...: those that are not there
 missing_packages() {
-    for package in $packages; do
+    for package; do
         dpkg-query -W -f '${db:Status-Status}\n' "$package" 2> /dev/null | grep -qx installed ||
             printf '%s ' "$package"
     done
 }
 
-if command -v apt-get > /dev/null; then
-    missing=$(missing_packages)
-    if [ -n "$missing" ]; then
-        as_root=
-        [ "$(id -u)" -eq 0 ] || as_root=sudo
-        echo "setup.sh: installing $missing" >&2
-        $as_root apt-get update -q
+# install_packages PACKAGE...
+install_packages() {
+    as_root=
+    [ "$(id -u)" -eq 0 ] || as_root=sudo
+    echo "setup.sh: installing $*" >&2
+    $as_root apt-get update -q &&
         $as_root env DEBIAN_FRONTEND=noninteractive \
-            apt-get install -q -y --no-install-recommends $missing
-    fi
+            apt-get install -q -y --no-install-recommends "$@"
+}
+
+if command -v apt-get > /dev/null; then
+    missing=$(missing_packages $packages)
+    [ -z "$missing" ] || install_packages $missing
+    missing=$(missing_packages $optional)
+    [ -z "$missing" ] || install_packages $missing || echo "setup.sh: going on without them" >&2
 else
     echo "setup.sh: no apt-get here; needed are (by Debian's names):" $packages >&2
 fi

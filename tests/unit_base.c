@@ -166,15 +166,15 @@ static void test_diag(Arena *arena)
     const char *text = "head:\n\t- D\303\251nse: {unit: 3}\r\nlast";
     SourceFile file = {"a.yaml", text, strlen(text)};
     Ctx ctx = {.arena = arena};
-    Diag *second = diag_error(&ctx, (Loc){&file, 2, 13}, "unknown-key", "no key '%s'", "unit");
+    Diag *second = diag_error(&ctx, (Loc){&file, 2, 13}, R_unknown_key, "no key '%s'", "unit");
     diag_hint(&ctx, second, (Loc){0}, "did you mean 'units'?");
-    Diag *first = diag_warning(&ctx, (Loc){&file, 1, 1}, "odd", "odd");
+    Diag *first = diag_warning(&ctx, (Loc){&file, 1, 1}, R_unused_block, "odd");
     diag_hint(&ctx, first, (Loc){&file, 3, 5}, "it ends here");
-    diag_error(&ctx, (Loc){0}, "usage", "no\033[1m place");
-    diag_note(&ctx, (Loc){&file, 99, 1}, "past", "past the end");
+    diag_error(&ctx, (Loc){0}, R_yaml_syntax, "no\033[1m place");
+    diag_note(&ctx, (Loc){&file, 99, 1}, R_preprocessing, "past the end");
     equal(printed(&ctx, false),
-          "graftc: error: no?[1m place [usage]\n"
-          "a.yaml:1:1: warning: odd [odd]\n"
+          "graftc: error: no?[1m place [yaml-syntax]\n"
+          "a.yaml:1:1: warning: odd [unused-block]\n"
           "    1 | head:\n"
           "      | ^\n"
           "a.yaml:3:5: note: it ends here\n"
@@ -184,7 +184,7 @@ static void test_diag(Arena *arena)
           "    2 | \t- D\303\251nse: {unit: 3}\n"
           "      | \t          ^\n"
           "  note: did you mean 'units'?\n"
-          "a.yaml:99:1: note: past the end [past]\n",
+          "a.yaml:99:1: note: past the end [preprocessing]\n",
           "sorted by place, with lines and carets");
     ok(ctx.n_errors == 2, "errors are counted");
     ok(strstr(printed(&ctx, true), "\033[1;31merror: \033[0m"), "colours");
@@ -195,7 +195,7 @@ static void test_many_diags(Arena *arena)
     SourceFile file = {"b.yaml", "", 0};
     Ctx ctx = {.arena = arena};
     for (uint32_t i = 0; i < DIAG_MAX + 3; i++)
-        diag_error(&ctx, (Loc){&file, DIAG_MAX + 3 - i, 1}, "many", "number %u", i);
+        diag_error(&ctx, (Loc){&file, DIAG_MAX + 3 - i, 1}, R_bad_word, "number %u", i);
     const char *text = printed(&ctx, false);
     ok(strncmp(text, "b.yaml:1:1: ", 12) == 0 && strstr(text, "\n3 more errors not shown\n") &&
            !strstr(text, "number 2 ["),
@@ -204,7 +204,7 @@ static void test_many_diags(Arena *arena)
     memset(line, 'x', sizeof line);
     SourceFile wide = {"c.yaml", line, sizeof line};
     Ctx other = {.arena = arena};
-    diag_error(&other, (Loc){&wide, 1, 3000}, "wide", "far right");
+    diag_error(&other, (Loc){&wide, 1, 3000}, R_bad_word, "far right");
     text = printed(&other, false);
     const char *caret = strchr(text, '^');
     ok(strlen(text) < 500 && strstr(text, "| ...xxx") && strstr(text, "xxx...\n") && caret,

@@ -93,10 +93,28 @@ typedef struct Loc {
 
 typedef enum { DIAG_ERROR, DIAG_WARNING, DIAG_NOTE } DiagLevel;
 
+/* What a diagnostic is about: the rows of rule.def. */
+typedef enum {
+#define RULE(id, ...) R_##id,
+#include "compiler/base/rule.def"
+#undef RULE
+    R_COUNT
+} Rule;
+
+typedef struct RuleDesc {
+    const char *name; /* "unknown-key" */
+    DiagLevel level;
+    const char *line; /* what is wrong */
+    const char *help; /* what to do about it */
+} RuleDesc;
+extern const RuleDesc RULES[R_COUNT];
+Rule rule_by_name(const char *name); /* R_COUNT when there is none */
+
 typedef struct Diag {
     DiagLevel level;
     Loc loc;
-    const char *rule;    /* short stable id: "unknown-key" */
+    Rule rule;
+    bool allowed;        /* by a comment in its line: counts nowhere and is not shown */
     const char *message;
     const char *hint;    /* "did you mean 'units'?" or NULL; printed as a note under it */
     Loc hint_loc;        /* place of the hint, file NULL when none */
@@ -105,25 +123,47 @@ typedef struct Diag {
 enum { EXIT_OK = 0, EXIT_SPEC = 1, EXIT_USAGE = 2, EXIT_FILE = 3, EXIT_WEIGHTS = 4, EXIT_BUG = 70 };
 #define DIAG_MAX 20 /* errors shown in one run */
 
+/* How diagnostics are taken and shown. */
+typedef enum { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER } ColorWhen;
+typedef struct DiagOptions {
+    bool strict;   /* warnings are errors */
+    bool no_notes; /* notes are not shown */
+    ColorWhen color;
+} DiagOptions;
+
 /* Everything one compilation holds. No mutable globals anywhere in the compiler. */
 typedef struct Ctx {
     Arena *arena;
     ARR(Diag) diags;
+    DiagOptions diag_options;
     uint32_t n_errors;
     jmp_buf landing;      /* set by compile.c; fatal() jumps here */
     int fatal_exit;       /* exit code of the fatal error */
-    const char *fatal_message;
+    const char *fatal_message; /* NULL: none */
     bool verbose;
 } Ctx;
 
 /* The user's fault: recorded, the stage goes on. The returned Diag may be given a hint until the
- * next diagnostic is added. rule is a literal. */
-Diag *diag_error(Ctx *ctx, Loc loc, const char *rule, const char *fmt, ...) PRINTF_LIKE(4, 5);
-Diag *diag_warning(Ctx *ctx, Loc loc, const char *rule, const char *fmt, ...) PRINTF_LIKE(4, 5);
-Diag *diag_note(Ctx *ctx, Loc loc, const char *rule, const char *fmt, ...) PRINTF_LIKE(4, 5);
+ * next diagnostic is added. The level is the one of the rule's row. A warning or a note is dropped
+ * when its line ends in the comment `# graftc: allow RULE`. */
+Diag *diag_error(Ctx *ctx, Loc loc, Rule rule, const char *fmt, ...) PRINTF_LIKE(4, 5);
+Diag *diag_warning(Ctx *ctx, Loc loc, Rule rule, const char *fmt, ...) PRINTF_LIKE(4, 5);
+Diag *diag_note(Ctx *ctx, Loc loc, Rule rule, const char *fmt, ...) PRINTF_LIKE(4, 5);
 void diag_hint(Ctx *ctx, Diag *diag, Loc loc, const char *fmt, ...) PRINTF_LIKE(4, 5);
+/* Those to be shown, sorted by place. */
+Diag **diag_sorted(Ctx *ctx, uint32_t *n);
+const char *diag_level_name(DiagLevel level);
+/* Bytes of a byte order mark at the start of the file: no part of its first line. */
+size_t source_mark(const SourceFile *file);
+/* Start and length of a line, without its end and mark; false: there is no such line. */
+bool source_line(const SourceFile *file, uint32_t line, const char **start, size_t *length);
+
+/* ------------------------------------------------------------- diag_print.c */
+
 /* Sorted by place, at most DIAG_MAX errors, each with its source line and caret. */
 void diag_print_all(Ctx *ctx, FILE *out, bool colour);
+/* Column as an editor shows it: characters, from 1. */
+uint32_t diag_column(Loc loc);
 
 /* The world's fault (cannot write, linker failed): leaves the compilation with this exit code. */
 _Noreturn void fatal(Ctx *ctx, int exit_code, const char *fmt, ...) PRINTF_LIKE(3, 4);
@@ -138,6 +178,9 @@ _Noreturn void bug_at(const char *file, int line, const char *fmt, ...) PRINTF_L
 const SourceFile *file_read(Ctx *ctx, const char *path);
 /* Temporary file in the same folder, fsync, rename. false with errno set on failure; nothing half-written. */
 bool file_write_whole(const char *path, const void *bytes, size_t n, int mode);
+/* Names of the folders in a folder, sorted by bytes; hidden ones do not exist. NULL when it cannot
+ * be read. */
+const char *const *folder_names(Ctx *ctx, const char *path, uint32_t *n);
 /* path joined to the folder of base_file, unless path is absolute. */
 const char *path_beside(Arena *arena, const char *base_file, const char *path);
 

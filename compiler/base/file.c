@@ -1,6 +1,7 @@
 /* file.c - whole files in and out, and paths written in files. */
 #include "compiler/base/base.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -126,6 +127,35 @@ bool file_write_whole(const char *path, const void *bytes, size_t n, int mode)
     else
         errno = error;
     return ok;
+}
+
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+const char *const *folder_names(Ctx *ctx, const char *path, uint32_t *n)
+{
+    ARR(const char *) names = {0};
+    DIR *folder = opendir(path);
+    if (!folder)
+        return NULL;
+    for (struct dirent *entry; (entry = readdir(folder));) {
+        struct stat status;
+        if (entry->d_name[0] == '.' || entry->d_type == DT_REG)
+            continue;
+        if (entry->d_type != DT_DIR &&
+            (fstatat(dirfd(folder), entry->d_name, &status, 0) != 0 || !S_ISDIR(status.st_mode)))
+            continue;
+        *arr_push(ctx->arena, &names) = arena_strdup(ctx->arena, entry->d_name);
+    }
+    closedir(folder);
+    *n = names.n;
+    if (!names.n)
+        *arr_push(ctx->arena, &names) = NULL;
+    else
+        qsort(names.at, names.n, sizeof *names.at, compare_names);
+    return names.at;
 }
 
 const char *path_beside(Arena *arena, const char *base_file, const char *path)

@@ -4,6 +4,8 @@ libgraft_a_SOURCES += \
     %D%/base.h \
     %D%/buf.c \
     %D%/diag.c \
+    %D%/diag_print.c \
     %D%/file.c \
+    %D%/rule.def \
     %D%/strmap.c \
     %D%/text.c

@@ -15,7 +15,6 @@
 
 static const char *const KEYS[] = {"backbone",      "preprocessing", "min_size", "names",
                                    "counter_names", "blocks",        "layers"};
-static const char *const PREPROCESSING[] = {"rescale", "tf", "caffe", "torch", "none"};
 enum { MAX_SIDE = 4096 };
 
 const char *const *backbone_names(void)
@@ -41,16 +40,19 @@ static void hint_nearest(Ctx *ctx, Diag *diag, const char *name, const char *con
 }
 
 /* Text of a scalar that has to be one of the words; NULL after an error. */
-static const char *read_word(Ctx *ctx, const YNode *node, const char *const *words, size_t n)
+static const char *read_word(Ctx *ctx, const YNode *node, const char *const *words)
 {
+    size_t n = 0;
+    while (words[n])
+        n++;
     if (node->kind != Y_SCALAR) {
-        diag_error(ctx, node->loc, "wrong-type", "expected one of: %s", join_names(ctx, words, n));
+        diag_error(ctx, node->loc, R_wrong_type, "expected one of: %s", join_names(ctx, words, n));
         return NULL;
     }
     for (size_t i = 0; i < n; i++)
         if (strcmp(words[i], node->text) == 0)
             return words[i];
-    hint_nearest(ctx, diag_error(ctx, node->loc, "bad-value", "unknown value '%s'", node->text),
+    hint_nearest(ctx, diag_error(ctx, node->loc, R_bad_value, "unknown value '%s'", node->text),
                  node->text, words, n);
     return NULL;
 }
@@ -63,7 +65,7 @@ static void read_min_size(Ctx *ctx, const YNode *node, Backbone *backbone)
         const YNode *item = node->kind == Y_SEQ && node->items.n == 2 ? node->items.at[i] : NULL;
         if (item && ytree_int(item, out[i]) && *out[i] >= 1 && *out[i] <= MAX_SIDE)
             continue;
-        diag_error(ctx, item ? item->loc : node->loc, "bad-value",
+        diag_error(ctx, item ? item->loc : node->loc, R_bad_value,
                    "expected [height, width], each from 1 to %d", MAX_SIDE);
         return;
     }
@@ -74,7 +76,7 @@ static void unknown_layer(Ctx *ctx, const YNode *value, const Backbone *backbone
     const char **names = arena_array(ctx->arena, const char *, backbone->layers.n + 1);
     for (uint32_t i = 0; i < backbone->layers.n; i++)
         names[i] = backbone->layers.at[i].name;
-    Diag *diag = diag_error(ctx, value->loc, "unknown-name", "there is no layer '%s'", value->text);
+    Diag *diag = diag_error(ctx, value->loc, R_unknown_name, "there is no layer '%s'", value->text);
     const char *near = nearest_name(value->text, names, backbone->layers.n);
     if (near)
         diag_hint(ctx, diag, (Loc){0}, "did you mean '%s'?", near);
@@ -87,12 +89,12 @@ static void read_rename(Ctx *ctx, const YPair *pair, const Backbone *backbone, S
 {
     YNode *value = pair->value;
     if (value->kind != Y_SCALAR) {
-        diag_error(ctx, value->loc, "wrong-type", "expected the name of a layer");
+        diag_error(ctx, value->loc, R_wrong_type, "expected the name of a layer");
     } else if (!strmap_get(layers, value->text)) {
         unknown_layer(ctx, value, backbone);
     } else if (!strmap_put(uses, value->text, value)) {
         const YNode *first = strmap_get(uses, value->text);
-        Diag *diag = diag_error(ctx, value->loc, "duplicate-name",
+        Diag *diag = diag_error(ctx, value->loc, R_duplicate_name,
                                 "two names of this map stand for '%s'", value->text);
         diag_hint(ctx, diag, first->loc, "the first is here");
     } else {
@@ -110,11 +112,11 @@ static void read_map(Ctx *ctx, const YNode *node, Backbone *backbone, StrMap *la
         if (strcmp(key->text, keys[0]) != 0 && strcmp(key->text, keys[1]) != 0 &&
             strncmp(key->text, "x-", 2) != 0)
             hint_nearest(ctx,
-                         diag_error(ctx, key->loc, "unknown-key", "unknown key '%s'", key->text),
+                         diag_error(ctx, key->loc, R_unknown_key, "unknown key '%s'", key->text),
                          key->text, keys, COUNT_OF(keys));
     }
     if (!era || era->kind != Y_SCALAR || !names || names->kind != Y_MAP) {
-        diag_error(ctx, node->loc, "wrong-type",
+        diag_error(ctx, node->loc, R_wrong_type,
                    "expected {era: NAME, map: {name in a weight file: layer, ...}}");
         return;
     }
@@ -128,7 +130,7 @@ static void read_map(Ctx *ctx, const YNode *node, Backbone *backbone, StrMap *la
 static void read_maps(Ctx *ctx, const YNode *node, Backbone *backbone)
 {
     if (node->kind != Y_SEQ)
-        diag_error(ctx, node->loc, "wrong-type", "expected a list of {era: NAME, map: {...}}");
+        diag_error(ctx, node->loc, R_wrong_type, "expected a list of {era: NAME, map: {...}}");
     StrMap *layers = strmap_create(ctx->arena);
     for (uint32_t i = 0; i < backbone->layers.n; i++)
         strmap_put(layers, backbone->layers.at[i].name, &backbone->layers.at[i]);
@@ -141,10 +143,10 @@ static YNode *required(Ctx *ctx, const YNode *tree, const char *key, YKind kind,
 {
     YNode *node = ytree_get(tree, key);
     if (!node)
-        diag_error(ctx, tree->loc, "missing-key", "a backbone file needs '%s'", key);
+        diag_error(ctx, tree->loc, R_missing_key, "a backbone file needs '%s'", key);
     else if (node->kind != kind || (kind == Y_SCALAR && !*node->text) ||
              (kind == Y_SEQ && !node->items.n))
-        diag_error(ctx, node->loc, "wrong-type", "expected %s for '%s'", what, key);
+        diag_error(ctx, node->loc, R_wrong_type, "expected %s for '%s'", what, key);
     else
         return node;
     return NULL;
@@ -159,7 +161,7 @@ static void check_keys(Ctx *ctx, const YNode *tree)
             known = strcmp(KEYS[k], key->text) == 0;
         if (!known)
             hint_nearest(ctx,
-                         diag_error(ctx, key->loc, "unknown-key",
+                         diag_error(ctx, key->loc, R_unknown_key,
                                     "unknown key '%s' in a backbone file", key->text),
                          key->text, KEYS, COUNT_OF(KEYS));
     }
@@ -172,18 +174,18 @@ static void read_heading(Ctx *ctx, const YNode *tree, Backbone *backbone)
     backbone->name = node ? node->text : "";
     backbone->min_height = backbone->min_width = 1;
     if ((node = ytree_get(tree, "preprocessing")))
-        backbone->preprocessing = read_word(ctx, node, PREPROCESSING, COUNT_OF(PREPROCESSING));
+        backbone->preprocessing = read_word(ctx, node, schema_find("input.preprocessing")->words);
     if ((node = ytree_get(tree, "min_size")))
         read_min_size(ctx, node, backbone);
     if ((node = ytree_get(tree, "counter_names")))
-        backbone->counter_names = read_word(ctx, node, (const char *const[]){"keras"}, 1);
+        backbone->counter_names = read_word(ctx, node, (const char *const[]){"keras", NULL});
 }
 
 static const Backbone *read_tree(Ctx *ctx, const YNode *tree)
 {
     uint32_t errors = ctx->n_errors;
     if (tree->kind != Y_MAP) {
-        diag_error(ctx, tree->loc, "wrong-type", "expected a mapping: backbone, layers, ...");
+        diag_error(ctx, tree->loc, R_wrong_type, "expected a mapping: backbone, layers, ...");
         return NULL;
     }
     Backbone *backbone = arena_new(ctx->arena, Backbone);
@@ -229,7 +231,7 @@ const Backbone *backbone_read(Ctx *ctx, const char *name_or_path, const char *be
         const char *path = beside ? path_beside(ctx->arena, beside, name_or_path) : name_or_path;
         file = file_read(ctx, path);
         if (!file) {
-            diag_error(ctx, ref_loc, "backbone-file", "cannot read the backbone file %s: %s", path,
+            diag_error(ctx, ref_loc, R_backbone_file, "cannot read the backbone file %s: %s", path,
                        strerror(errno));
             return NULL;
         }
@@ -238,7 +240,7 @@ const Backbone *backbone_read(Ctx *ctx, const char *name_or_path, const char *be
         if (!file) {
             hint_nearest(
                 ctx,
-                diag_error(ctx, ref_loc, "unknown-backbone", "unknown backbone '%s'", name_or_path),
+                diag_error(ctx, ref_loc, R_unknown_backbone, "unknown backbone '%s'", name_or_path),
                 name_or_path, backbone_names(), graft_n_embedded_backbones);
             return NULL;
         }

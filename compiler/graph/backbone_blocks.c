@@ -23,18 +23,18 @@ static void read_param(Ctx *ctx, const YNode *item, Block *block)
         preset = item->pairs.at[0].value;
     }
     if (name->kind != Y_SCALAR || !is_identifier(name->text)) {
-        diag_error(ctx, item->loc, "block-parameter",
+        diag_error(ctx, item->loc, R_block_parameter,
                    "a parameter is written `name` or `name: default`, the name in letters, digits "
                    "and _");
         return;
     }
     if (strcmp(name->text, "from") == 0) {
-        diag_error(ctx, name->loc, "block-parameter", "'from' cannot be a parameter's name");
+        diag_error(ctx, name->loc, R_block_parameter, "'from' cannot be a parameter's name");
         return;
     }
     for (uint32_t i = 0; i < block->params.n; i++) {
         if (strcmp(block->params.at[i].name, name->text) == 0) {
-            diag_error(ctx, name->loc, "block-parameter", "block '%s' has two parameters '%s'",
+            diag_error(ctx, name->loc, R_block_parameter, "block '%s' has two parameters '%s'",
                        block->name, name->text);
             return;
         }
@@ -51,7 +51,7 @@ static void read_key(Ctx *ctx, const YPair *pair, Block *block)
         return;
     if (strcmp(key, "parameters") != 0 && strcmp(key, "layers") != 0) {
         static const char *const keys[] = {"parameters", "layers"};
-        Diag *diag = diag_error(ctx, pair->key->loc, "unknown-key",
+        Diag *diag = diag_error(ctx, pair->key->loc, R_unknown_key,
                                 "unknown key '%s' in block '%s'", key, block->name);
         const char *near = nearest_name(key, keys, COUNT_OF(keys));
         if (near)
@@ -59,7 +59,7 @@ static void read_key(Ctx *ctx, const YPair *pair, Block *block)
         return;
     }
     if (value->kind != Y_SEQ) {
-        diag_error(ctx, value->loc, "wrong-type", "expected a list for '%s'", key);
+        diag_error(ctx, value->loc, R_wrong_type, "expected a list for '%s'", key);
         return;
     }
     if (strcmp(key, "layers") == 0) {
@@ -74,12 +74,12 @@ static void read_block(Ctx *ctx, const YPair *pair, Blocks *out)
 {
     const YNode *name = pair->key;
     if (layer_by_name(name->text) != LAYER_COUNT) {
-        diag_error(ctx, name->loc, "block-name",
+        diag_error(ctx, name->loc, R_block_name,
                    "'%s' is a kind of layer; a block needs another name", name->text);
         return;
     }
     if (pair->value->kind != Y_MAP) {
-        diag_error(ctx, pair->value->loc, "wrong-type",
+        diag_error(ctx, pair->value->loc, R_wrong_type,
                    "expected a mapping with `parameters` and `layers` for block '%s'", name->text);
         return;
     }
@@ -89,9 +89,9 @@ static void read_block(Ctx *ctx, const YPair *pair, Blocks *out)
     for (uint32_t i = 0; i < pair->value->pairs.n; i++)
         read_key(ctx, &pair->value->pairs.at[i], block);
     if (!ytree_get(pair->value, "layers"))
-        diag_error(ctx, name->loc, "missing-key", "block '%s' has no 'layers'", name->text);
+        diag_error(ctx, name->loc, R_missing_key, "block '%s' has no 'layers'", name->text);
     else if (block->layers && block->layers->items.n == 0)
-        diag_error(ctx, block->layers->loc, "missing-key", "block '%s' has no layer", name->text);
+        diag_error(ctx, block->layers->loc, R_missing_key, "block '%s' has no layer", name->text);
     *arr_push(ctx->arena, out) = block;
 }
 
@@ -100,7 +100,7 @@ void backbone_read_blocks(Ctx *ctx, const YNode *node, Blocks *out)
     if (!node)
         return;
     if (node->kind != Y_MAP) {
-        diag_error(ctx, node->loc, "wrong-type",
+        diag_error(ctx, node->loc, R_wrong_type,
                    "expected a mapping of blocks by name for 'blocks'");
         return;
     }

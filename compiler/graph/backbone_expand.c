@@ -48,7 +48,7 @@ static void unknown_kind(Expand *ex, const YNode *kind)
 {
     Ctx *ctx = ex->ctx;
     Diag *diag =
-        diag_error(ctx, kind->loc, "unknown-layer", "unknown layer or block '%s'", kind->text);
+        diag_error(ctx, kind->loc, R_unknown_layer, "unknown layer or block '%s'", kind->text);
     const char **names = arena_array(ctx->arena, const char *, LAYER_COUNT + ex->blocks->n);
     uint32_t n = 0;
     for (uint32_t i = 0; i < LAYER_COUNT; i++)
@@ -84,11 +84,11 @@ static void name_layer(Expand *ex, const Scope *scope, LayerSpec *layer)
         } while (strmap_get(ex->names, layer->name));
     }
     if (strcmp(layer->name, BACKBONE_IN) == 0 || !*layer->name || strchr(layer->name, '/')) {
-        diag_error(ctx, layer->name_loc, "layer-name", "'%s' cannot be a layer's name",
+        diag_error(ctx, layer->name_loc, R_layer_name, "'%s' cannot be a layer's name",
                    layer->name);
     } else if (!strmap_put(ex->names, layer->name, loc)) {
         Diag *diag =
-            diag_error(ctx, *loc, "duplicate-name", "two layers are named '%s'", layer->name);
+            diag_error(ctx, *loc, R_duplicate_name, "two layers are named '%s'", layer->name);
         diag_hint(ctx, diag, *(const Loc *)strmap_get(ex->names, layer->name),
                   "the first one comes from here");
     }
@@ -110,10 +110,10 @@ static void connect_layer(Expand *ex, const Scope *scope, LayerSpec *layer)
     if (n >= desc->min_inputs && n <= desc->max_inputs)
         return;
     if (desc->min_inputs == desc->max_inputs)
-        diag_error(ctx, layer->loc, "layer-inputs", "%s takes %u input%s, '%s' has %u", desc->name,
+        diag_error(ctx, layer->loc, R_layer_inputs, "%s takes %u input%s, '%s' has %u", desc->name,
                    desc->min_inputs, desc->min_inputs == 1 ? "" : "s", layer->name, n);
     else
-        diag_error(ctx, layer->loc, "layer-inputs", "%s takes %u to %u inputs, '%s' has %u",
+        diag_error(ctx, layer->loc, R_layer_inputs, "%s takes %u to %u inputs, '%s' has %u",
                    desc->name, desc->min_inputs, desc->max_inputs, layer->name, n);
 }
 
@@ -125,12 +125,12 @@ static void expand_layer(Expand *ex, const Scope *scope, const YNode *kind, cons
     if (id == LAYER_COUNT) {
         unknown_kind(ex, kind);
     } else if (LAYER_KINDS[id].max_inputs == 0) {
-        diag_error(ctx, kind->loc, "unknown-layer",
+        diag_error(ctx, kind->loc, R_unknown_layer,
                    "%s is not written in a backbone: `from: [%s]` names what enters it", kind->text,
                    BACKBONE_IN);
     } else if (spec_read_layer(ctx, node, true, &layer)) {
         if (ex->out->n == MAX_LAYERS) {
-            diag_error(ctx, scope->outer, "too-many-layers", "the backbone has more than %d layers",
+            diag_error(ctx, scope->outer, R_too_many_layers, "the backbone has more than %d layers",
                        MAX_LAYERS);
             ex->too_many = true;
             return;
@@ -153,7 +153,7 @@ static const char *block_input(Expand *ex, const Scope *scope, const YNode *from
     if (from->kind == Y_SEQ && from->items.n == 1)
         name = from->items.at[0];
     if (name->kind != Y_SCALAR) {
-        diag_error(ex->ctx, from->loc, "layer-inputs", "a block takes one input");
+        diag_error(ex->ctx, from->loc, R_layer_inputs, "a block takes one input");
         return NULL;
     }
     return resolve_input(ex, scope, name->text, name->loc);
@@ -179,7 +179,7 @@ static bool bind_parameters(Expand *ex, const Block *block, const YNode *kind, c
             values[i] = pair->value;
         } else if (strcmp(pair->key->text, "from") != 0) {
             Diag *diag =
-                diag_error(ctx, pair->key->loc, "unknown-parameter",
+                diag_error(ctx, pair->key->loc, R_unknown_parameter,
                            "block '%s' has no parameter '%s'", block->name, pair->key->text);
             const char *near = nearest_name(pair->key->text, names, block->params.n);
             if (near)
@@ -190,7 +190,7 @@ static bool bind_parameters(Expand *ex, const Block *block, const YNode *kind, c
     for (uint32_t i = 0; i < block->params.n; i++) {
         if (values[i])
             continue;
-        Diag *diag = diag_error(ctx, kind->loc, "missing-parameter", "block '%s' needs '%s'",
+        Diag *diag = diag_error(ctx, kind->loc, R_missing_parameter, "block '%s' needs '%s'",
                                 block->name, names[i]);
         diag_hint(ctx, diag, block->loc, "the block is defined here");
         good = false;
@@ -210,7 +210,7 @@ static void drop_repeated_errors(Ctx *ctx, uint32_t first, bool among_new)
             const Diag *old = &ctx->diags.at[k];
             repeated = old->loc.line == diag->loc.line && old->loc.col == diag->loc.col &&
                        old->loc.file == diag->loc.file && old->level == diag->level &&
-                       strcmp(old->rule, diag->rule) == 0;
+                       old->rule == diag->rule;
         }
         if (!repeated)
             ctx->diags.at[n++] = *diag;
@@ -226,12 +226,12 @@ static void expand_block(Expand *ex, const Scope *scope, Block *block, const YNo
     Ctx *ctx = ex->ctx;
     block->used = true;
     if (block->open) {
-        diag_error(ctx, kind->loc, "recursive-block", "block '%s' uses itself", block->name);
+        diag_error(ctx, kind->loc, R_recursive_block, "block '%s' uses itself", block->name);
     } else if (scope->depth == MAX_NESTING) {
-        diag_error(ctx, kind->loc, "recursive-block", "blocks are nested more than %d deep",
+        diag_error(ctx, kind->loc, R_recursive_block, "blocks are nested more than %d deep",
                    MAX_NESTING);
     } else if (args && args->kind != Y_MAP && !ytree_is_null(args)) {
-        diag_error(ctx, args->loc, "wrong-type", "expected the parameters of block '%s'",
+        diag_error(ctx, args->loc, R_wrong_type, "expected the parameters of block '%s'",
                    block->name);
     } else {
         if (args && args->kind != Y_MAP)
@@ -263,7 +263,7 @@ static void expand_item(Expand *ex, const Scope *scope, YNode *item)
         args = node->pairs.at[0].value;
     }
     if (kind->kind != Y_SCALAR) {
-        diag_error(ex->ctx, node->loc, "wrong-type",
+        diag_error(ex->ctx, node->loc, R_wrong_type,
                    "expected a layer or a block: `Kind` or `Kind: {argument: value, ...}`");
         ex->incomplete = true;
         return;
@@ -302,13 +302,13 @@ static void report_unresolved(Expand *ex)
     for (uint32_t i = 0; i < ex->unresolved.n && ctx->n_errors <= MAX_ERRORS; i++) {
         const Unresolved *u = &ex->unresolved.at[i];
         if (strmap_get(ex->names, u->name)) {
-            diag_error(ctx, u->loc, "unknown-input",
+            diag_error(ctx, u->loc, R_unknown_input,
                        "'%s' stands further down: a layer takes its "
                        "inputs from the layers before it",
                        u->name);
         } else if (!ex->incomplete) {
             Diag *diag =
-                diag_error(ctx, u->loc, "unknown-input", "there is no layer '%s'", u->name);
+                diag_error(ctx, u->loc, R_unknown_input, "there is no layer '%s'", u->name);
             const char *near = nearest_name(u->name, names, ex->out->n);
             if (near)
                 diag_hint(ctx, diag, (Loc){0}, "did you mean '%s'?", near);
@@ -326,6 +326,6 @@ void backbone_expand(Ctx *ctx, const Blocks *blocks, const YNode *layers, LayerS
     report_unresolved(&ex);
     for (uint32_t i = 0; i < blocks->n; i++)
         if (!blocks->at[i]->used && !ex.incomplete)
-            diag_warning(ctx, blocks->at[i]->loc, "unused-block", "block '%s' is never used",
+            diag_warning(ctx, blocks->at[i]->loc, R_unused_block, "block '%s' is never used",
                          blocks->at[i]->name);
 }

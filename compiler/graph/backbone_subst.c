@@ -24,10 +24,10 @@ static const char *reference(Arena *arena, const char *p, const char **end)
 static YNode *no_parameter(Ctx *ctx, const Block *block, Loc loc, const char *name)
 {
     if (!block) {
-        diag_error(ctx, loc, "unknown-parameter", "'$%s' stands outside of a block", name);
+        diag_error(ctx, loc, R_unknown_parameter, "'$%s' stands outside of a block", name);
         return NULL;
     }
-    Diag *diag = diag_error(ctx, loc, "unknown-parameter", "block '%s' has no parameter '%s'",
+    Diag *diag = diag_error(ctx, loc, R_unknown_parameter, "block '%s' has no parameter '%s'",
                             block->name, name);
     const char **names = arena_array(ctx->arena, const char *, block->params.n + 1);
     for (uint32_t i = 0; i < block->params.n; i++)
@@ -59,7 +59,7 @@ static YNode *substitute_text(Ctx *ctx, const BlockUse *use, const YNode *node)
             break;
         const char *name = reference(ctx->arena, p, &p);
         if (!name) {
-            diag_error(ctx, node->loc, "unknown-parameter",
+            diag_error(ctx, node->loc, R_unknown_parameter,
                        "'$' is followed by a parameter's name: $name or ${name}");
             return NULL;
         }
@@ -67,7 +67,7 @@ static YNode *substitute_text(Ctx *ctx, const BlockUse *use, const YNode *node)
         if (!value)
             return NULL;
         if (value->kind != Y_SCALAR) {
-            Diag *diag = diag_error(ctx, node->loc, "wrong-type",
+            Diag *diag = diag_error(ctx, node->loc, R_wrong_type,
                                     "'$%s' inside of a text has to be a single value", name);
             diag_hint(ctx, diag, value->loc, "its value is a %s here",
                       value->kind == Y_MAP ? "mapping" : "list");
@@ -75,7 +75,7 @@ static YNode *substitute_text(Ctx *ctx, const BlockUse *use, const YNode *node)
         }
         buf_puts(&text, value->text);
         if (text.n > MAX_TEXT) {
-            diag_error(ctx, node->loc, "too-long",
+            diag_error(ctx, node->loc, R_too_long,
                        "with its parameters put in, this text has more "
                        "than %d characters",
                        MAX_TEXT);

@@ -4,6 +4,7 @@
  * Afterwards no mistake of the user's is left, but for weights. */
 #include "compiler/base/base.h"
 #include "compiler/graph/backbone_expand.h"
+#include "compiler/graph/graph_advice.h"
 #include "compiler/graph/graph_freeze.h"
 #include "compiler/graph/graph_slice.h"
 
@@ -82,7 +83,7 @@ static void claim_name(Builder *b, const char *name, Loc loc)
     if (strmap_put(b->names, name, place))
         return;
     const Loc *first = strmap_get(b->names, name);
-    Diag *diag = diag_error(b->ctx, loc, "duplicate-name", "two layers are named '%s'", name);
+    Diag *diag = diag_error(b->ctx, loc, R_duplicate_name, "two layers are named '%s'", name);
     if (first->file)
         diag_hint(b->ctx, diag, *first, "the first one comes from here");
 }
@@ -151,7 +152,7 @@ static bool size_is_sane(Builder *b, const Node *node)
     bool sane = s.h >= 1 && s.w >= 1 && s.c >= 1 && !__builtin_mul_overflow(s.h, s.w, &size) &&
                 !__builtin_mul_overflow(size, s.c, &size) && size <= MAX_ELEMENTS;
     if (!sane)
-        diag_error(b->ctx, node_place(b, node), "shape-too-large",
+        diag_error(b->ctx, node_place(b, node), R_shape_too_large,
                    "the output of '%s' is too large: %" PRId64 " x %" PRId64 " x %" PRId64
                    " values an image",
                    node->name, s.h, s.w, s.c);
@@ -181,7 +182,7 @@ static bool check_min_size(Builder *b)
                            ? arena_printf(b->ctx->arena, "%" PRId64, up_h)
                            : arena_printf(b->ctx->arena, "[%" PRId64 ", %" PRId64 "]", up_h, up_w);
     bool upsampled = b->spec->upsampling.n > 0;
-    Diag *diag = diag_error(b->ctx, b->spec->shape_loc, "shape-too-small",
+    Diag *diag = diag_error(b->ctx, b->spec->shape_loc, R_shape_too_small,
                             "%s needs images of at least %" PRId64 " x %" PRId64
                             ", these are %" PRId64 " x %" PRId64 "%s",
                             backbone->name, backbone->min_height, backbone->min_width, s.h, s.w,
@@ -207,7 +208,7 @@ static bool add_params(Builder *b)
                 sane &= !__builtin_mul_overflow(size, param->dims[d], &size);
             if (sane && size <= MAX_ELEMENTS)
                 continue;
-            diag_error(b->ctx, node_place(b, node), "shape-too-large",
+            diag_error(b->ctx, node_place(b, node), R_shape_too_large,
                        "the %s of '%s' would have more than %" PRId64 " values", param->name,
                        node->name, MAX_ELEMENTS);
             good = false;
@@ -225,7 +226,7 @@ static bool check_output(Builder *b)
     const Node *last = &graph->nodes.at[graph->output];
     Loc loc = last->part == PART_HEAD ? last->loc : b->spec->head_loc;
     if (last->part != PART_HEAD || last->kind != LAYER_dense) {
-        Diag *diag = diag_error(b->ctx, loc, "head-output",
+        Diag *diag = diag_error(b->ctx, loc, R_head_output,
                                 "the last layer has to be Dense with a unit for every class, "
                                 "not %s",
                                 LAYER_KINDS[last->kind].name);
@@ -238,13 +239,13 @@ static bool check_output(Builder *b)
     }
     graph->n_classes = last->shape.c;
     if (graph->n_classes < 2) {
-        diag_error(b->ctx, loc, "head-output",
+        diag_error(b->ctx, loc, R_head_output,
                    "the last layer needs at least 2 units, one a class");
         return false;
     }
     if (last->attrs.activation != ACT_SOFTMAX) {
         Loc place = b->spec->loss_loc.file ? b->spec->loss_loc : loc;
-        Diag *diag = diag_error(b->ctx, place, "loss-activation",
+        Diag *diag = diag_error(b->ctx, place, R_loss_activation,
                                 "this loss needs probabilities, but the last layer's activation is "
                                 "%s",
                                 ACTIVATION_WORDS[last->attrs.activation]);
@@ -252,25 +253,6 @@ static bool check_output(Builder *b)
         return false;
     }
     return true;
-}
-
-/* Weights that were trained on other numbers than they will see give poor features silently. */
-static void note_preprocessing(Builder *b)
-{
-    static const char *const words[] = {
-        [PRE_RESCALE] = "rescale", [PRE_TF] = "tf",     [PRE_CAFFE] = "caffe",
-        [PRE_TORCH] = "torch",     [PRE_NONE] = "none",
-    };
-    const Spec *spec = b->spec;
-    const Backbone *backbone = b->graph->backbone;
-    const char *word = words[spec->preprocessing];
-    bool has_file = spec->backbone_weights.path || spec->weights.path;
-    if (!backbone->preprocessing || !has_file || strcmp(backbone->preprocessing, word) == 0)
-        return;
-    Loc loc = spec->preprocessing_loc.file ? spec->preprocessing_loc : spec->shape_loc;
-    diag_note(b->ctx, loc, "preprocessing",
-              "preprocessing is '%s', but the ImageNet weights of %s were trained with '%s'", word,
-              backbone->name, backbone->preprocessing);
 }
 
 /* The nodes, without shapes. false after errors that leave nothing to go on with. */
@@ -312,8 +294,7 @@ Graph *graph_build(Ctx *ctx, const Spec *spec)
         !infer_shapes(&b, entry, b.graph->nodes.n) || !add_params(&b))
         return NULL;
     graph_freeze(ctx, b.graph);
-    check_output(&b);
-    if (b.graph->backbone)
-        note_preprocessing(&b);
+    if (check_output(&b))
+        graph_advise(ctx, b.graph);
     return ctx->n_errors == errors ? b.graph : NULL;
 }

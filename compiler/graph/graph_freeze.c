@@ -99,11 +99,11 @@ static void hint_unmatched(Ctx *ctx, Diag *diag, const Graph *graph, const Freez
 static void unmatched(Ctx *ctx, const Graph *graph, const FreezeRule *rule)
 {
     if (rule->kind == RULE_UNFREEZE_LAST) {
-        diag_error(ctx, rule->loc, "unmatched-rule",
+        diag_error(ctx, rule->loc, R_unmatched_rule,
                    "no layer of the backbone has weights to unfreeze");
         return;
     }
-    Diag *diag = diag_error(ctx, rule->loc, "unmatched-rule", "%s: no layer of %s matches '%s'",
+    Diag *diag = diag_error(ctx, rule->loc, R_unmatched_rule, "%s: no layer of %s matches '%s'",
                             rule_word(rule->kind), graph->backbone->name, rule->pattern);
     hint_unmatched(ctx, diag, graph, rule);
 }
@@ -118,7 +118,7 @@ static void apply_rule(Ctx *ctx, Graph *graph, const FreezeRule *rule)
         return;
     }
     if (rule->kind == RULE_UNFREEZE_LAST && n < rule->last) {
-        diag_error(ctx, rule->loc, "unmatched-rule",
+        diag_error(ctx, rule->loc, R_unmatched_rule,
                    "unfreeze_last: %" PRId64 ", but only %u layers of the backbone have weights",
                    rule->last, n);
         return;
@@ -132,7 +132,7 @@ static void apply_rule(Ctx *ctx, Graph *graph, const FreezeRule *rule)
         any_weights = true;
     }
     if (!any_weights)
-        diag_warning(ctx, rule->loc, "rule-without-effect",
+        diag_warning(ctx, rule->loc, R_rule_without_effect,
                      "%s: none of the layers that '%s' matches has weights", rule_word(rule->kind),
                      rule->pattern);
 }

@@ -113,7 +113,7 @@ static void note_dropped_branch(Ctx *ctx, const Spec *spec, const Slice *slice)
         }
         if (!follows[i] || !other)
             continue;
-        Diag *diag = diag_note(ctx, spec->slice_loc, "slice-in-block",
+        Diag *diag = diag_note(ctx, spec->slice_loc, R_slice_in_block,
                                "the slice ends inside of a block: '%s', which would join '%s' with "
                                "'%s', is not kept",
                                layer->name, spec->slice, other);
@@ -134,7 +134,7 @@ static uint32_t find_last(Ctx *ctx, const Spec *spec, const Backbone *backbone)
         if (strcmp(names[i], spec->slice) == 0)
             return i;
     }
-    Diag *diag = diag_error(ctx, spec->slice_loc, "unknown-name", "%s has no layer '%s'",
+    Diag *diag = diag_error(ctx, spec->slice_loc, R_unknown_name, "%s has no layer '%s'",
                             backbone->name, spec->slice);
     const char *near = nearest_name(spec->slice, names, n);
     if (near)

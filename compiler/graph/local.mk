@@ -8,6 +8,8 @@ libgraft_a_SOURCES += \
     %D%/backbone_subst.h \
     %D%/embedded.h \
     %D%/graph.h \
+    %D%/graph_advice.c \
+    %D%/graph_advice.h \
     %D%/graph_build.c \
     %D%/graph_cost.c \
     %D%/graph_freeze.c \

@@ -28,7 +28,7 @@ static bool needs_image(Ctx *ctx, const Graph *graph, const Node *node)
     const Node *in = graph_input(graph, node, 0);
     if (!in->shape.flat)
         return true;
-    diag_error(ctx, node->loc, "layer-input", "%s needs an image, but '%s' gives %s",
+    diag_error(ctx, node->loc, R_layer_input, "%s needs an image, but '%s' gives %s",
                LAYER_KINDS[node->kind].name, in->name, shape_text(ctx, in->shape));
     return false;
 }
@@ -43,7 +43,7 @@ static bool window_shape(Ctx *ctx, const Graph *graph, Node *node, int64_t chann
     int64_t h = window_count(in.h, a->kernel[0], a->strides[0], a->padding);
     int64_t w = window_count(in.w, a->kernel[1], a->strides[1], a->padding);
     if (h < 1 || w < 1) {
-        Diag *diag = diag_error(ctx, node->loc, "shape-too-small",
+        Diag *diag = diag_error(ctx, node->loc, R_shape_too_small,
                                 "the window of '%s' is %" PRId64 " x %" PRId64
                                 ", larger than its input of %" PRId64 " x %" PRId64,
                                 node->name, a->kernel[0], a->kernel[1], in.h, in.w);
@@ -97,7 +97,7 @@ bool dense_shape(Ctx *ctx, const Graph *graph, Node *node)
     const Node *in = graph_input(graph, node, 0);
     if (!in->shape.flat) {
         Diag *diag =
-            diag_error(ctx, node->loc, "layer-input", "Dense needs a flat input, but '%s' gives %s",
+            diag_error(ctx, node->loc, R_layer_input, "Dense needs a flat input, but '%s' gives %s",
                        in->name, shape_text(ctx, in->shape));
         diag_hint(ctx, diag, (Loc){0}, "put Flatten or GlobalAveragePooling2D before it");
         return false;
@@ -191,7 +191,7 @@ static bool inputs_agree(Ctx *ctx, const Graph *graph, const Node *node, bool ch
         Shape a = first->shape, b = in->shape;
         if (a.h == b.h && a.w == b.w && a.flat == b.flat && (a.c == b.c || !channels_too))
             continue;
-        diag_error(ctx, node->loc, "layer-input",
+        diag_error(ctx, node->loc, R_layer_input,
                    "the inputs of '%s' do not fit together: '%s' gives %s, '%s' gives %s",
                    node->name, first->name, shape_text(ctx, a), in->name, shape_text(ctx, b));
         return false;

@@ -105,7 +105,7 @@ const KeyDesc SPEC_KEYS[] = {
     {"training.optimizer.Adam", KT_MAP, false, "", 0, 0, NULL, NO, NO, "Adam, as Keras has it.",
      "1"},
     {"training.optimizer.Adam.learning_rate", KT_FLOAT, false, "0.001", LEAST_RATE, 1000, NULL,
-     AT(learning_rate), NO, "Size of a step.", "1"},
+     AT(learning_rate), AT(learning_rate_loc), "Size of a step.", "1"},
     {"training.optimizer.Adam.beta_1", KT_FLOAT, false, "0.9", 0, 0.999999, NULL, AT(beta_1), NO,
      "Decay of the mean of the gradients.", "1"},
     {"training.optimizer.Adam.beta_2", KT_FLOAT, false, "0.999", 0, 0.99999999, NULL, AT(beta_2),
@@ -115,7 +115,7 @@ const KeyDesc SPEC_KEYS[] = {
     {"training.optimizer.SGD", KT_MAP, false, "", 0, 0, NULL, NO, NO,
      "Gradient descent, as Keras has it.", "1"},
     {"training.optimizer.SGD.learning_rate", KT_FLOAT, false, "0.01", LEAST_RATE, 1000, NULL,
-     AT(learning_rate), NO, "Size of a step.", "1"},
+     AT(learning_rate), AT(learning_rate_loc), "Size of a step.", "1"},
     {"training.optimizer.SGD.momentum", KT_FLOAT, false, "0", 0, 1, NULL, AT(momentum), NO,
      "Share of the step before that is kept.", "1"},
     {"training.optimizer.SGD.nesterov", KT_BOOL, false, "false", 0, 0, NULL, AT(nesterov), NO,
@@ -132,6 +132,19 @@ const KeyDesc SPEC_KEYS[] = {
      "Of all random numbers; the program's --seed replaces it.", "1"},
 };
 const size_t N_SPEC_KEYS = COUNT_OF(SPEC_KEYS);
+
+static const UsualRange USUAL_RANGES[] = {
+    {"training.optimizer.Adam.learning_rate", 1e-6, 1e-2},
+    {"training.optimizer.SGD.learning_rate", 1e-5, 1},
+};
+
+const UsualRange *schema_usual(const char *path)
+{
+    for (size_t i = 0; i < COUNT_OF(USUAL_RANGES); i++)
+        if (strcmp(USUAL_RANGES[i].path, path) == 0)
+            return &USUAL_RANGES[i];
+    return NULL;
+}
 
 const KeyDesc *schema_find(const char *path)
 {
@@ -209,4 +222,36 @@ const char *schema_describe(Ctx *ctx, const KeyDesc *key)
         return "a mapping of names in the file to layers";
     }
     bug("unknown type of key %s", key->path);
+}
+
+const char *schema_describe_attr(Ctx *ctx, const AttrDesc *attr)
+{
+    switch (attr->type) {
+    case AT_INT:
+        return value_range(ctx, "a whole number", attr->min, attr->max);
+    case AT_FLOAT:
+        return value_range(ctx, "a number", attr->min, attr->max);
+    case AT_BOOL:
+        return "true or false";
+    case AT_PAIR:
+        return arena_printf(ctx->arena, "%s, or a list of two",
+                            value_range(ctx, "a whole number", attr->min, attr->max));
+    case AT_PADS:
+        return "a whole number, [height, width] or [[top, bottom], [left, right]]";
+    case AT_WORD:
+        return value_words(ctx, attr->words);
+    }
+    bug("unknown type of argument %s", attr->key);
+}
+
+const char *schema_doc(Ctx *ctx, const KeyDesc *key)
+{
+    const UsualRange *usual = schema_usual(key->path);
+    Buf text = buf_create(ctx->arena);
+    buf_puts(&text, key->doc);
+    if (usual)
+        buf_printf(&text, " %s.", value_range(ctx, "Usual is", usual->min, usual->max));
+    if (strcmp(key->since, SPEC_KEYS[0].since) != 0)
+        buf_printf(&text, " Since version %s.", key->since);
+    return text.at;
 }

@@ -99,6 +99,7 @@ typedef struct Spec {
     bool metric_accuracy;
     OptimizerKind optimizer;
     Loc optimizer_loc;
+    Loc learning_rate_loc;
     double learning_rate, beta_1, beta_2, opt_epsilon; /* Adam; learning_rate is SGD's too */
     double momentum;                                   /* SGD */
     bool nesterov;
@@ -154,6 +155,14 @@ extern const KeyDesc SPEC_KEYS[];
 extern const size_t N_SPEC_KEYS;
 #define NO_OFFSET SIZE_MAX
 
+/* Values of a key outside of this range work, but seldom well. */
+typedef struct UsualRange {
+    const char *path;
+    double min, max;
+} UsualRange;
+/* NULL: the key has none. */
+const UsualRange *schema_usual(const char *path);
+
 /* Row of a key, NULL when the language has none of this path. */
 const KeyDesc *schema_find(const char *path);
 /* Last part of the path. */
@@ -163,7 +172,10 @@ const char *schema_name(const KeyDesc *key);
 const KeyDesc *schema_next(const char *path, size_t *at);
 /* Whether a layer of this kind may stand in the list that the row describes. */
 bool schema_takes_layer(const KeyDesc *key, LayerKind kind);
-/* Type, range, words and default in words: `a whole number from 1 to 65536`. */
+/* Type, range and words in words: `a whole number from 1 to 65536`. */
 const char *schema_describe(Ctx *ctx, const KeyDesc *key);
+const char *schema_describe_attr(Ctx *ctx, const AttrDesc *attr);
+/* The row's line, with what is usual, and since when a later key is there. */
+const char *schema_doc(Ctx *ctx, const KeyDesc *key);
 
 #endif

@@ -120,13 +120,13 @@ static bool check_cycle(Loader *loader, const Chain *up, const char *path, const
             text = buf_create(loader->ctx->arena);
             buf_printf(&text, "%s -> %s", k->path, rest);
         }
-        diag_error(loader->ctx, loc, "extends-cycle", "'extends' goes round in a circle: %s -> %s",
+        diag_error(loader->ctx, loc, R_extends_cycle, "'extends' goes round in a circle: %s -> %s",
                    c->path, text.at);
         return false;
     }
     if (depth < MAX_CHAIN)
         return true;
-    diag_error(loader->ctx, loc, "extends-depth", "more than %d files extend one another",
+    diag_error(loader->ctx, loc, R_extends_depth, "more than %d files extend one another",
                MAX_CHAIN);
     return false;
 }
@@ -142,7 +142,7 @@ static YNode *load_base(Loader *loader, const Chain *up, const YNode *entry)
     char *real = realpath(path, NULL);
     const SourceFile *file = real ? file_read(ctx, path) : NULL;
     if (!file) {
-        diag_error(ctx, entry->loc, "extends-file", "cannot read %s: %s", path, strerror(errno));
+        diag_error(ctx, entry->loc, R_extends_file, "cannot read %s: %s", path, strerror(errno));
         free(real);
         return NULL;
     }
@@ -151,7 +151,7 @@ static YNode *load_base(Loader *loader, const Chain *up, const YNode *entry)
     if (!check_cycle(loader, up, path, chain.real, entry->loc))
         return NULL;
     if (loader->sources->n == MAX_EXTENDS) {
-        diag_error(ctx, entry->loc, "extends-depth", "more than %d files are extended",
+        diag_error(ctx, entry->loc, R_extends_depth, "more than %d files are extended",
                    MAX_EXTENDS);
         return NULL;
     }
@@ -172,7 +172,7 @@ static YNode *load(Loader *loader, const Chain *chain, const SourceFile *file)
     for (uint32_t i = 0; i < (list ? entry->items.n : 1); i++) {
         YNode *next = load_base(loader, chain, list ? entry->items.at[i] : entry);
         if (next && next->kind != Y_MAP) {
-            diag_error(ctx, next->loc, "wrong-type", "a spec is a mapping, not %s",
+            diag_error(ctx, next->loc, R_wrong_type, "a spec is a mapping, not %s",
                        ytree_describe(ctx, next));
             next = NULL;
         }

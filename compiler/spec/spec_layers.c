@@ -22,7 +22,7 @@ static bool read_pair(const LayerReader *r, const AttrDesc *attr, const YNode *n
         return value_int(ctx, node->items.at[1], attr->key, attr->min, attr->max, &out[1]) && first;
     }
     if (node->kind != Y_SCALAR) {
-        value_error(ctx, node, "wrong-type", attr->key, "a whole number or a list of two");
+        value_error(ctx, node, R_wrong_type, attr->key, "a whole number or a list of two");
         return false;
     }
     if (!value_int(ctx, node, attr->key, attr->min, attr->max, &out[0]))
@@ -44,7 +44,7 @@ static bool read_pads(const LayerReader *r, const AttrDesc *attr, const YNode *n
             good = read_pair(r, attr, list ? node->items.at[axis] : node, out + 2 * axis) && good;
         return good;
     }
-    value_error(ctx, node, "wrong-type", attr->key,
+    value_error(ctx, node, R_wrong_type, attr->key,
                 "a whole number, [height, width] or [[top, bottom], [left, right]]");
     return false;
 }
@@ -79,7 +79,7 @@ static bool read_from(const LayerReader *r, const YNode *node)
         return false;
     bool list = node->kind == Y_SEQ, good = true;
     if (list && !node->items.n) {
-        diag_error(ctx, node->loc, "layer-inputs", "'from' names no layer");
+        diag_error(ctx, node->loc, R_layer_inputs, "'from' names no layer");
         return false;
     }
     for (uint32_t i = 0; i < (list ? node->items.n : 1); i++) {
@@ -113,7 +113,7 @@ static void unknown_argument(const LayerReader *r, const YNode *key, bool allow_
     names[n++] = "name";
     if (allow_from)
         names[n++] = "from";
-    value_unknown(ctx, key->loc, "unknown-argument",
+    value_unknown(ctx, key->loc, R_unknown_argument,
                   arena_printf(ctx->arena, "argument of %s", r->desc->name), key->text, names, n);
 }
 
@@ -159,7 +159,7 @@ static bool check_required(const LayerReader *r, const YNode *args)
         const AttrDesc *attr = &r->desc->attrs[i];
         if (!attr->required || (args && ytree_get(args, attr->key)))
             continue;
-        Diag *diag = diag_error(r->ctx, r->out->loc, "missing-argument", "%s needs '%s'",
+        Diag *diag = diag_error(r->ctx, r->out->loc, R_missing_argument, "%s needs '%s'",
                                 r->desc->name, attr->key);
         diag_hint(r->ctx, diag, (Loc){0}, "write `%s: {%s: ...}`", r->desc->name, attr->key);
         good = false;
@@ -193,14 +193,14 @@ static bool split_entry(Ctx *ctx, const YNode *node, const YNode **kind, const Y
         *args = node->pairs.at[0].value;
     }
     if ((*kind)->kind != Y_SCALAR || ytree_is_null(*kind)) {
-        diag_error(ctx, node->loc, "wrong-type",
+        diag_error(ctx, node->loc, R_wrong_type,
                    "expected a layer, `Kind` or `Kind: {argument: value, ...}`, not %s",
                    ytree_describe(ctx, node));
         return false;
     }
     if (node->kind == Y_MAP && node->pairs.n > 1) {
         const YNode *second = node->pairs.at[1].key;
-        Diag *diag = diag_error(ctx, second->loc, "layer-entry",
+        Diag *diag = diag_error(ctx, second->loc, R_layer_entry,
                                 "an entry of a list of layers is one layer, '%s' is a second key",
                                 second->text);
         diag_hint(ctx, diag, (Loc){0}, "the arguments of %s stand in braces, or deeper than %s",
@@ -222,13 +222,13 @@ static bool find_kind(Ctx *ctx, const YNode *word, const KeyDesc *list, LayerKin
         if (list ? schema_takes_layer(list, k) : LAYER_KINDS[k].max_inputs > 0)
             names[n++] = LAYER_KINDS[k].name;
     if (*kind == LAYER_COUNT) {
-        value_unknown(ctx, word->loc, "unknown-layer", "layer", word->text, names, n);
+        value_unknown(ctx, word->loc, R_unknown_layer, "layer", word->text, names, n);
         return false;
     }
     Buf text = buf_create(ctx->arena);
     for (uint32_t i = 0; i < n; i++)
         buf_printf(&text, "%s%s", i ? ", " : "", names[i]);
-    Diag *diag = diag_error(ctx, word->loc, "layer-place", "%s cannot stand in '%s'", word->text,
+    Diag *diag = diag_error(ctx, word->loc, R_layer_place, "%s cannot stand in '%s'", word->text,
                             list->path);
     diag_hint(ctx, diag, (Loc){0}, "here may stand: %s", text.at);
     return false;
@@ -249,7 +249,7 @@ static bool read_layer(Ctx *ctx, const YNode *node, const KeyDesc *list, bool al
     if (args && ytree_is_null(args))
         args = NULL;
     if (args && args->kind != Y_MAP) {
-        Diag *diag = diag_error(ctx, args->loc, "wrong-type",
+        Diag *diag = diag_error(ctx, args->loc, R_wrong_type,
                                 "expected the arguments of %s, {argument: value, ...}, not %s",
                                 word->text, ytree_describe(ctx, args));
         if (reader.desc->n_attrs && args->kind == Y_SCALAR)
@@ -275,11 +275,11 @@ void spec_read_layers(Ctx *ctx, const YNode *seq, const char *where, LayerSpecs 
     if (seq->broken)
         return;
     if (seq->kind != Y_SEQ) {
-        value_error(ctx, seq, "wrong-type", where, schema_describe(ctx, list));
+        value_error(ctx, seq, R_wrong_type, where, schema_describe(ctx, list));
         return;
     }
     if (!seq->items.n && list->required)
-        diag_error(ctx, seq->loc, "empty-list", "'%s' has no layers", where);
+        diag_error(ctx, seq->loc, R_empty_list, "'%s' has no layers", where);
     for (uint32_t i = 0; i < seq->items.n; i++) {
         LayerSpec layer;
         if (read_layer(ctx, seq->items.at[i], list, false, &layer))

@@ -39,7 +39,7 @@ static void unknown_key(Reader *r, const YNode *word, const char *path)
     for (size_t at = 0; (key = schema_next(path, &at)) && n < COUNT_OF(names);)
         names[n++] = schema_name(key);
     const char *what = *path ? arena_printf(r->ctx->arena, "key in '%s':", path) : "key";
-    value_unknown(r->ctx, word->loc, "unknown-key", what, word->text, names, n);
+    value_unknown(r->ctx, word->loc, R_unknown_key, what, word->text, names, n);
 }
 
 /* ----------------------------------------------------------------- values of many parts */
@@ -51,18 +51,18 @@ static bool read_shape(Reader *r, const KeyDesc *key, const YNode *node)
     int64_t *fields[] = {&r->spec->height, &r->spec->width, &r->spec->channels};
     if (node->kind != Y_SEQ || node->items.n != COUNT_OF(names)) {
         if (node->kind == Y_SEQ)
-            diag_error(ctx, node->loc, "wrong-type",
+            diag_error(ctx, node->loc, R_wrong_type,
                        "'shape' has to be [height, width, channels], this list has %u entr%s",
                        node->items.n, node->items.n == 1 ? "y" : "ies");
         else
-            value_error(ctx, node, "wrong-type", "shape", schema_describe(ctx, key));
+            value_error(ctx, node, R_wrong_type, "shape", schema_describe(ctx, key));
         return false;
     }
     bool good = true;
     for (size_t i = 0; i < COUNT_OF(names); i++)
         good = value_int(ctx, node->items.at[i], names[i], key->min, key->max, fields[i]) && good;
     if (good && r->spec->channels != 1 && r->spec->channels != 3) {
-        value_error(ctx, node->items.at[2], "out-of-range", "channels",
+        value_error(ctx, node->items.at[2], R_out_of_range, "channels",
                     "1 (grey) or 3 (red, green, blue)");
         good = false;
     }
@@ -83,7 +83,7 @@ static bool read_rule(Reader *r, const KeyDesc *key, const YNode *node)
         return false;
     if (node->kind != Y_MAP || node->pairs.n != 1) {
         Loc loc = node->kind == Y_MAP && node->pairs.n > 1 ? node->pairs.at[1].key->loc : node->loc;
-        diag_error(ctx, loc, "wrong-type",
+        diag_error(ctx, loc, R_wrong_type,
                    "a rule is one key with its value, like {freeze: \"*\"}");
         return false;
     }
@@ -101,7 +101,7 @@ static bool read_rule(Reader *r, const KeyDesc *key, const YNode *node)
             *arr_push(ctx->arena, &r->spec->rules) = rule;
         return good;
     }
-    value_unknown(ctx, word->loc, "unknown-key", "rule", word->text, words, COUNT_OF(words));
+    value_unknown(ctx, word->loc, R_unknown_key, "rule", word->text, words, COUNT_OF(words));
     return false;
 }
 
@@ -117,18 +117,18 @@ static bool read_frozen(Reader *r, const KeyDesc *key, const YNode *node)
                 return true;
             }
         }
-        Diag *diag = value_error(ctx, node, "bad-word", "frozen", schema_describe(ctx, key));
+        Diag *diag = value_error(ctx, node, R_bad_word, "frozen", schema_describe(ctx, key));
         const char *near = nearest_name(node->text, key->words, (size_t)word);
         if (near)
             diag_hint(ctx, diag, (Loc){0}, "did you mean '%s'?", near);
         return false;
     }
     if (node->kind != Y_SEQ) {
-        value_error(ctx, node, "wrong-type", "frozen", schema_describe(ctx, key));
+        value_error(ctx, node, R_wrong_type, "frozen", schema_describe(ctx, key));
         return false;
     }
     if (!node->items.n) {
-        diag_error(ctx, node->loc, "empty-list", "this list of rules is empty: write all or none");
+        diag_error(ctx, node->loc, R_empty_list, "this list of rules is empty: write all or none");
         return false;
     }
     bool good = true;
@@ -144,7 +144,7 @@ static bool read_allow_missing(Reader *r, const YNode *node, WeightsSpec *out)
     if (node->broken || ytree_bool(node, &out->allow_missing_any))
         return !node->broken;
     if (node->kind != Y_SEQ) {
-        value_error(ctx, node, "wrong-type", "allow_missing",
+        value_error(ctx, node, R_wrong_type, "allow_missing",
                     "true, false or a list of layer names and patterns");
         return false;
     }
@@ -169,7 +169,7 @@ static bool read_rename(Reader *r, const YNode *node, WeightsSpec *out)
     if (node->broken && node->kind == Y_SCALAR)
         return false;
     if (node->kind != Y_MAP) {
-        value_error(ctx, node, "wrong-type", "rename", "{name in the file: layer, ...}");
+        value_error(ctx, node, R_wrong_type, "rename", "{name in the file: layer, ...}");
         return false;
     }
     bool good = true;
@@ -194,7 +194,7 @@ static bool read_weight_file(Reader *r, const KeyDesc *key, const YNode *node, W
     if (!out->random) {
         out->path = resolve_path(r, node);
     } else if (strcmp(key->path, "weights") == 0) {
-        Diag *diag = diag_error(r->ctx, node->loc, "bad-word",
+        Diag *diag = diag_error(r->ctx, node->loc, R_bad_word,
                                 "the weights of the whole model are a file, not random");
         diag_hint(r->ctx, diag, (Loc){0}, "leave the key out: the head's start random anyway");
         return false;
@@ -210,7 +210,7 @@ static bool read_weights(Reader *r, const KeyDesc *key, const YNode *word, const
     if (node->kind == Y_SCALAR)
         return read_weight_file(r, key, node, out);
     if (node->kind != Y_MAP) {
-        value_error(r->ctx, node, "wrong-type", "weights", schema_describe(r->ctx, key));
+        value_error(r->ctx, node, R_wrong_type, "weights", schema_describe(r->ctx, key));
         return false;
     }
     const YNode *file = ytree_get(node, "file"), *allow = ytree_get(node, "allow_missing");
@@ -249,14 +249,14 @@ static bool read_optimizer(Reader *r, const KeyDesc *key, const YNode *node)
     }
     if (node->kind == Y_MAP && node->pairs.n > 1) {
         const YNode *second = node->pairs.at[1].key;
-        Diag *diag = diag_error(ctx, second->loc, "wrong-type",
+        Diag *diag = diag_error(ctx, second->loc, R_wrong_type,
                                 "one optimizer only: '%s' is a second key", second->text);
         diag_hint(ctx, diag, (Loc){0}, "an optimizer's arguments stand in a mapping of its own: "
                                        "{Adam: {learning_rate: 0.001}}");
         return false;
     }
     if (word->kind != Y_SCALAR || ytree_is_null(word)) {
-        value_error(ctx, node, "wrong-type", "optimizer", schema_describe(ctx, key));
+        value_error(ctx, node, R_wrong_type, "optimizer", schema_describe(ctx, key));
         return false;
     }
     int choice = 0;
@@ -264,7 +264,7 @@ static bool read_optimizer(Reader *r, const KeyDesc *key, const YNode *node)
         if (strcmp(key->words[choice], word->text) == 0)
             break;
     if (!key->words[choice]) {
-        value_unknown(ctx, word->loc, "bad-word", "optimizer", word->text, key->words,
+        value_unknown(ctx, word->loc, R_bad_word, "optimizer", word->text, key->words,
                       (size_t)choice);
         return false;
     }
@@ -276,7 +276,7 @@ static bool read_optimizer(Reader *r, const KeyDesc *key, const YNode *node)
     if (args->kind == Y_MAP)
         return read_map(r, args, word->loc, path);
     if (!args->broken)
-        value_error(ctx, args, "wrong-type", word->text, "a mapping of arguments");
+        value_error(ctx, args, R_wrong_type, word->text, "a mapping of arguments");
     return false;
 }
 
@@ -284,7 +284,7 @@ static bool read_metrics(Reader *r, const KeyDesc *key, const YNode *node)
 {
     Ctx *ctx = r->ctx;
     if (node->kind != Y_SEQ) {
-        Diag *diag = value_error(ctx, node, "wrong-type", "metrics", schema_describe(ctx, key));
+        Diag *diag = value_error(ctx, node, R_wrong_type, "metrics", schema_describe(ctx, key));
         if (node->kind == Y_SCALAR && !ytree_is_null(node))
             diag_hint(ctx, diag, (Loc){0}, "write [%s]", node->text);
         return false;
@@ -296,7 +296,7 @@ static bool read_metrics(Reader *r, const KeyDesc *key, const YNode *node)
         if (!value_word(ctx, node->items.at[i], "metrics", key->words, &word)) {
             good = false;
         } else if (r->spec->metric_accuracy) {
-            diag_error(ctx, node->items.at[i]->loc, "duplicate-name", "'%s' stands here twice",
+            diag_error(ctx, node->items.at[i]->loc, R_duplicate_name, "'%s' stands here twice",
                        key->words[word]);
             good = false;
         } else {
@@ -339,7 +339,7 @@ static bool read_value(Reader *r, const KeyDesc *key, const YNode *word, const Y
     case KT_MAP:
         if (node->kind == Y_MAP)
             return read_map(r, node, word->loc, key->path);
-        value_error(ctx, node, "wrong-type", name, "a mapping");
+        value_error(ctx, node, R_wrong_type, name, "a mapping");
         return false;
     case KT_STRING:
         return value_string(ctx, node, name, "a text", field);
@@ -394,9 +394,9 @@ static bool read_map(Reader *r, const YNode *map, Loc loc, const char *path)
     for (size_t at = 0; !map->broken && (key = schema_next(path, &at));) {
         if (!key->required || ytree_get(map, schema_name(key)))
             continue;
-        Diag *diag = *path ? diag_error(r->ctx, loc, "missing-key", "'%s' needs '%s'", path,
+        Diag *diag = *path ? diag_error(r->ctx, loc, R_missing_key, "'%s' needs '%s'", path,
                                         schema_name(key))
-                           : diag_error(r->ctx, loc, "missing-key", "the spec needs '%s'",
+                           : diag_error(r->ctx, loc, R_missing_key, "the spec needs '%s'",
                                         schema_name(key));
         diag_hint(r->ctx, diag, (Loc){0}, "%s: %s", schema_name(key), key->doc);
     }
@@ -462,7 +462,7 @@ static void check_name(Reader *r)
     if (!why && (spec->name[0] == ' ' || spec->name[strlen(spec->name) - 1] == ' '))
         why = "it begins or ends with a blank";
     if (why)
-        diag_error(r->ctx, spec->name_loc, "bad-name",
+        diag_error(r->ctx, spec->name_loc, R_bad_name,
                    "'name' has to be usable as the name of a folder: %s", why);
 }
 
@@ -472,7 +472,7 @@ static bool read_spec(Ctx *ctx, Spec *spec)
     Reader reader = {ctx, spec, false};
     set_presets(&reader);
     if (spec->tree->kind != Y_MAP) {
-        diag_error(ctx, spec->tree->loc, "wrong-type",
+        diag_error(ctx, spec->tree->loc, R_wrong_type,
                    "a spec is a mapping, `key: value` in each line, not %s",
                    ytree_describe(ctx, spec->tree));
         return false;

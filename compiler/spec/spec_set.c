@@ -20,7 +20,7 @@ typedef struct Setter {
 
 static Diag *set_error(Setter *s, Loc loc, const char *what)
 {
-    return diag_error(s->ctx, loc, "set-path", "%s", what);
+    return diag_error(s->ctx, loc, R_set_path, "%s", what);
 }
 
 /* Splits `a.b[2].c`, which file->text begins with; false after an error. */
@@ -85,7 +85,7 @@ static YNode *apply_index(Setter *s, uint32_t i, const char *path, YNode *node)
         return node;
     }
     if (step->index >= node->items.n) {
-        diag_error(s->ctx, step->loc, "set-path", "the list has %u entr%s, counted from 0",
+        diag_error(s->ctx, step->loc, R_set_path, "the list has %u entr%s, counted from 0",
                    node->items.n, node->items.n == 1 ? "y" : "ies");
         return node;
     }

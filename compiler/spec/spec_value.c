@@ -8,7 +8,7 @@
 
 static const double NO_LIMIT = 1e30; /* from here on a message names no largest value */
 
-Diag *value_error(Ctx *ctx, const YNode *node, const char *rule, const char *key, const char *what)
+Diag *value_error(Ctx *ctx, const YNode *node, Rule rule, const char *key, const char *what)
 {
     return diag_error(ctx, node->loc, rule, "'%s' has to be %s, not %s", key, what,
                       ytree_describe(ctx, node));
@@ -46,7 +46,7 @@ const char *value_words(Ctx *ctx, const char *const *words)
     return text.at;
 }
 
-void value_unknown(Ctx *ctx, Loc loc, const char *rule, const char *what, const char *name,
+void value_unknown(Ctx *ctx, Loc loc, Rule rule, const char *what, const char *name,
                    const char *const *names, size_t n_names)
 {
     Diag *diag = diag_error(ctx, loc, rule, "unknown %s '%s'", what, name);
@@ -78,7 +78,7 @@ bool value_int(Ctx *ctx, const YNode *node, const char *key, double min, double 
         *out = value;
         return true;
     }
-    value_error(ctx, node, whole || ytree_float(node, &number) ? "out-of-range" : "wrong-type", key,
+    value_error(ctx, node, whole || ytree_float(node, &number) ? R_out_of_range : R_wrong_type, key,
                 value_range(ctx, "a whole number", min, max));
     return false;
 }
@@ -93,7 +93,7 @@ bool value_float(Ctx *ctx, const YNode *node, const char *key, double min, doubl
         *out = value + 0.0; /* -0 is 0 */
         return true;
     }
-    value_error(ctx, node, number ? "out-of-range" : "wrong-type", key,
+    value_error(ctx, node, number ? R_out_of_range : R_wrong_type, key,
                 value_range(ctx, "a number", min, max));
     return false;
 }
@@ -109,7 +109,7 @@ bool value_bool(Ctx *ctx, const YNode *node, const char *key, bool *out)
         return false;
     if (ytree_bool(node, out))
         return true;
-    Diag *diag = value_error(ctx, node, "wrong-type", key, "true or false");
+    Diag *diag = value_error(ctx, node, R_wrong_type, key, "true or false");
     for (size_t i = 0; node->kind == Y_SCALAR && i < COUNT_OF(others); i++)
         if (strcasecmp(node->text, others[i].word) == 0)
             diag_hint(ctx, diag, (Loc){0}, "write %s%s", others[i].truth ? "true" : "false",
@@ -130,7 +130,7 @@ bool value_word(Ctx *ctx, const YNode *node, const char *key, const char *const 
     }
     bool word = node->kind == Y_SCALAR && !ytree_is_null(node);
     Diag *diag =
-        value_error(ctx, node, word ? "bad-word" : "wrong-type", key, value_words(ctx, words));
+        value_error(ctx, node, word ? R_bad_word : R_wrong_type, key, value_words(ctx, words));
     const char *near = word ? nearest_name(node->text, words, n) : NULL;
     if (near)
         diag_hint(ctx, diag, (Loc){0}, "did you mean '%s'?", near);
@@ -150,8 +150,8 @@ bool value_string(Ctx *ctx, const YNode *node, const char *key, const char *what
         return true;
     }
     Diag *diag = node->kind == Y_SCALAR && node->quoted
-                     ? diag_error(ctx, node->loc, "wrong-type", "'%s' is empty", key)
-                     : value_error(ctx, node, "wrong-type", key, what);
+                     ? diag_error(ctx, node->loc, R_wrong_type, "'%s' is empty", key)
+                     : value_error(ctx, node, R_wrong_type, key, what);
     if (unquoted)
         diag_hint(ctx, diag, (Loc){0}, "if it is meant as a text, quote it: \"%s\"", node->text);
     return false;
@@ -164,7 +164,7 @@ bool value_layer_name(Ctx *ctx, const YNode *node, const char **out)
     for (const char *c = *out; *c; c++) {
         if (!isspace((unsigned char)*c) && !strchr("/*?", *c))
             continue;
-        diag_error(ctx, node->loc, "layer-name",
+        diag_error(ctx, node->loc, R_layer_name,
                    "the name of a layer cannot contain blanks, '/', '*' or '?'");
         return false;
     }

@@ -20,10 +20,10 @@ bool value_string(Ctx *ctx, const YNode *node, const char *key, const char *what
 bool value_layer_name(Ctx *ctx, const YNode *node, const char **out);
 
 /* "'key' has to be WHAT, not VALUE" at the node. */
-Diag *value_error(Ctx *ctx, const YNode *node, const char *rule, const char *key,
+Diag *value_error(Ctx *ctx, const YNode *node, Rule rule, const char *key,
                   const char *what);
 /* "unknown WHAT 'NAME'" with the nearest of the names, or all of them, as a hint. */
-void value_unknown(Ctx *ctx, Loc loc, const char *rule, const char *what, const char *name,
+void value_unknown(Ctx *ctx, Loc loc, Rule rule, const char *what, const char *name,
                    const char *const *names, size_t n_names);
 /* "a number from 1 to 5", "a number, at least 1": what a range allows. */
 const char *value_range(Ctx *ctx, const char *what, double min, double max);

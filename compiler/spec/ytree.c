@@ -81,7 +81,7 @@ static bool report_unclosed(Parse *p, Loc problem)
     Loc open = place(p, parser->context_mark);
     char byte = lines_byte(p->lines, open);
     if (quote && problem.line != open.line) {
-        diag_error(p->ctx, open, "yaml-syntax", "this quote is never closed");
+        diag_error(p->ctx, open, R_yaml_syntax, "this quote is never closed");
         return true;
     }
     if (!flow)
@@ -90,12 +90,12 @@ static bool report_unclosed(Parse *p, Loc problem)
         return false;
     char found = lines_byte(p->lines, problem);
     if (problem.line == open.line && (found == ']' || found == '}')) {
-        Diag *wrong = diag_error(p->ctx, problem, "yaml-syntax",
+        Diag *wrong = diag_error(p->ctx, problem, R_yaml_syntax,
                                  "this '%c' does not close the '%c' before it", found, byte);
         diag_hint(p->ctx, wrong, open, "the '%c' is here", byte);
         return true;
     }
-    Diag *diag = diag_error(p->ctx, open, "yaml-syntax", "this '%c' is never closed", byte);
+    Diag *diag = diag_error(p->ctx, open, R_yaml_syntax, "this '%c' is never closed", byte);
     if (problem.line != open.line)
         diag_hint(p->ctx, diag, problem, "expected ',' or '%c' before this",
                   byte == '[' ? ']' : '}');
@@ -111,14 +111,14 @@ static void report_failure(Parse *p)
     Loc loc = place(p, parser->problem_mark);
     Loc conflict = lines_conflict(p->lines);
     if (conflict.line) {
-        diag_error(p->ctx, conflict, "yaml-syntax",
+        diag_error(p->ctx, conflict, R_yaml_syntax,
                    "this looks like the mark of a merge conflict");
         return;
     }
     if (parser->context && strcmp(parser->context, "while scanning a simple key") == 0)
         loc = place(p, parser->context_mark); /* the key without ':', not what follows it */
     if (!report_unclosed(p, loc))
-        diag_error(p->ctx, loc, "yaml-syntax", "%s", our_message(p, loc));
+        diag_error(p->ctx, loc, R_yaml_syntax, "%s", our_message(p, loc));
 }
 
 /* Goes on to the next event; a failed parse gives YAML_NO_EVENT. */
@@ -141,7 +141,7 @@ static YNode *new_node(Parse *p, YKind kind)
     node->kind = kind;
     node->loc = place(p, p->event.start_mark);
     if (++p->n_nodes == YTREE_MAX_NODES) {
-        diag_error(p->ctx, node->loc, "yaml-size", "the file has more than %d values",
+        diag_error(p->ctx, node->loc, R_yaml_size, "the file has more than %d values",
                    YTREE_MAX_NODES);
         p->failed = true;
     }
@@ -153,13 +153,13 @@ static void refuse_properties(Parse *p, const yaml_char_t *anchor, const yaml_ch
 {
     Loc loc = place(p, p->event.start_mark);
     if (anchor)
-        diag_error(p->ctx, loc, "yaml-anchor", "anchors (&%s) are not supported", anchor);
+        diag_error(p->ctx, loc, R_yaml_anchor, "anchors (&%s) are not supported", anchor);
     static const char core[] = "tag:yaml.org,2002:";
     const char *text = (const char *)tag;
     if (tag && strncmp(text, core, sizeof core - 1) == 0)
         text = arena_printf(p->ctx->arena, "!!%s", text + sizeof core - 1);
     if (tag)
-        diag_error(p->ctx, loc, "yaml-tag", "tags (%s) are not supported", text);
+        diag_error(p->ctx, loc, R_yaml_tag, "tags (%s) are not supported", text);
 }
 
 static YNode *parse_scalar(Parse *p)
@@ -171,7 +171,7 @@ static YNode *parse_scalar(Parse *p)
     node->text = arena_strndup(p->ctx->arena, text, length);
     node->quoted = p->event.data.scalar.style != YAML_PLAIN_SCALAR_STYLE;
     if (strlen(node->text) != length) {
-        diag_error(p->ctx, node->loc, "yaml-bytes", "a text cannot contain the character NUL");
+        diag_error(p->ctx, node->loc, R_yaml_bytes, "a text cannot contain the character NUL");
         node->broken = true;
     }
     next(p);
@@ -181,7 +181,7 @@ static YNode *parse_scalar(Parse *p)
 static YNode *parse_alias(Parse *p)
 {
     YNode *node = new_node(p, Y_SCALAR);
-    diag_error(p->ctx, node->loc, "yaml-alias", "aliases (*%s) are not supported",
+    diag_error(p->ctx, node->loc, R_yaml_alias, "aliases (*%s) are not supported",
                p->event.data.alias.anchor);
     node->text = "";
     node->broken = true;
@@ -208,25 +208,25 @@ static bool check_key(Parse *p, const YNode *key, StrMap *seen)
 {
     Ctx *ctx = p->ctx;
     if (key->kind != Y_SCALAR) {
-        diag_error(ctx, key->loc, "yaml-key", "a key has to be a word, not %s",
+        diag_error(ctx, key->loc, R_yaml_key, "a key has to be a word, not %s",
                    ytree_describe(ctx, key));
         return false;
     }
     if (key->broken)
         return false;
     if (!key->quoted && strcmp(key->text, "<<") == 0) {
-        Diag *diag = diag_error(ctx, key->loc, "yaml-merge", "merge keys (<<) are not supported");
+        Diag *diag = diag_error(ctx, key->loc, R_yaml_merge, "merge keys (<<) are not supported");
         diag_hint(ctx, diag, (Loc){0}, "`extends: FILE` takes over what another file says");
         return false;
     }
     if (!*key->text) {
-        diag_error(ctx, key->loc, "yaml-key", "a key is missing before ':'");
+        diag_error(ctx, key->loc, R_yaml_key, "a key is missing before ':'");
         return false;
     }
     if (strmap_put(seen, key->text, (void *)(uintptr_t)key))
         return true;
     const YNode *first = strmap_get(seen, key->text);
-    Diag *diag = diag_error(ctx, key->loc, "duplicate-key", "duplicate key '%s'", key->text);
+    Diag *diag = diag_error(ctx, key->loc, R_duplicate_key, "duplicate key '%s'", key->text);
     diag_hint(ctx, diag, first->loc, "the first one is here");
     return false;
 }
@@ -259,7 +259,7 @@ static YNode *parse_node(Parse *p, uint32_t depth)
     bool collection = p->event.type == YAML_SEQUENCE_START_EVENT ||
                       p->event.type == YAML_MAPPING_START_EVENT;
     if (collection && depth > YTREE_MAX_DEPTH) {
-        diag_error(p->ctx, place(p, p->event.start_mark), "yaml-depth",
+        diag_error(p->ctx, place(p, p->event.start_mark), R_yaml_depth,
                    "nested more than %d deep", YTREE_MAX_DEPTH);
         p->failed = true;
         return NULL;
@@ -293,7 +293,7 @@ static YNode *parse_document(Parse *p)
         return NULL;
     next(p); /* behind the document's end */
     if (!p->failed && p->event.type != YAML_STREAM_END_EVENT)
-        diag_error(p->ctx, place(p, p->event.start_mark), "yaml-documents",
+        diag_error(p->ctx, place(p, p->event.start_mark), R_yaml_documents,
                    "a second document begins here: a file has one");
     return p->failed ? NULL : root;
 }
@@ -318,9 +318,10 @@ YNode *ytree_parse(Ctx *ctx, const SourceFile *file)
     if (!lines)
         return NULL;
     uint32_t errors = ctx->n_errors;
-    YNode *root = parse_text(ctx, lines, file->text + lines->skip, file->length - lines->skip);
+    size_t skip = lines->starts[0];
+    YNode *root = parse_text(ctx, lines, file->text + skip, file->length - skip);
     if (!root && ctx->n_errors == errors)
-        diag_error(ctx, (Loc){file, 1, 1}, "empty-file", "the file is empty");
+        diag_error(ctx, (Loc){file, 1, 1}, R_empty_file, "the file is empty");
     return root;
 }
 

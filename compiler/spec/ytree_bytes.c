@@ -43,13 +43,13 @@ static bool check_bytes(Ctx *ctx, const SourceFile *file)
 {
     const unsigned char *text = (const unsigned char *)file->text;
     Loc loc = {file, 1, 1};
-    for (size_t i = 0; i < file->length;) {
+    for (size_t i = source_mark(file); i < file->length;) {
         uint32_t value = 0;
         size_t n = utf8_length(text + i, file->length - i, &value);
         const char *why = !n ? "invalid UTF-8"
                              : refuse_character(value, i + 1 < file->length ? text[i + 1] : 0);
         if (why) {
-            diag_error(ctx, loc, "yaml-bytes", "%s", why);
+            diag_error(ctx, loc, R_yaml_bytes, "%s", why);
             return false;
         }
         i += n;
@@ -69,13 +69,13 @@ const Lines *lines_check(Ctx *ctx, const SourceFile *file)
         n += file->text[i] == '\n';
     size_t *starts = arena_array(ctx->arena, size_t, n + 1);
     size_t line = 0;
+    starts[0] = source_mark(file);
     for (size_t i = 0; i < file->length; i++)
         if (file->text[i] == '\n')
             starts[++line] = i + 1;
     starts[n] = file->length;
-    bool marked = file->length >= 3 && memcmp(file->text, "\xef\xbb\xbf", 3) == 0;
     Lines *lines = arena_new(ctx->arena, Lines);
-    *lines = (Lines){file, starts, n, marked ? 3 : 0};
+    *lines = (Lines){file, starts, n};
     return lines;
 }
 
@@ -83,7 +83,7 @@ Loc lines_place(const Lines *lines, size_t line, size_t column)
 {
     if (line >= lines->n)
         line = lines->n - 1;
-    size_t start = lines->starts[line], at = line == 0 ? lines->skip : start;
+    size_t start = lines->starts[line], at = start;
     while (column > 0 && at < lines->starts[line + 1] && lines->file->text[at] != '\n') {
         do
             at++;

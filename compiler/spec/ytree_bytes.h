@@ -7,9 +7,8 @@
 /* Where the lines of a file begin. */
 typedef struct Lines {
     const SourceFile *file;
-    const size_t *starts; /* n + 1 offsets; the last is the file's length */
+    const size_t *starts; /* n + 1 offsets: the first behind a byte order mark, the last the length */
     size_t n;
-    size_t skip; /* bytes of a byte order mark */
 } Lines;
 
 /* NULL after an error: invalid UTF-8, NUL, control characters, or line ends other than LF and CR LF

@@ -1,6 +1,7 @@
 /* cmd_check.c - graftc check and graftc resolve. */
 #include "compiler/base/base.h"
 #include "compiler/tool/command.h"
+#include "compiler/tool/diag_json.h"
 
 typedef struct CheckOne {
     const Args *args;
@@ -21,16 +22,34 @@ static int check_one(Ctx *ctx, const void *arg)
  * The exit code is the highest. */
 int cmd_check(Ctx *ctx, const Args *args)
 {
+    const DiagFormat *format = args->sarif ? &DIAG_SARIF : args->json ? &DIAG_JSON : NULL;
+    Buf out = buf_create(ctx->arena);
+    DiagWriter writer = {.ctx = ctx, .j = {.out = &out}};
     int code = EXIT_OK;
-    (void)ctx;
+    if (args->sarif && args->json)
+        usage_error(ctx, "--json and --sarif are two answers: give one of them");
+    if (args->output && !format)
+        usage_error(ctx, "--output is for --json and --sarif");
+    if (format)
+        format->begin(&writer);
     for (uint32_t i = 0; i < args->words.n; i++) {
         CheckOne one = {args, args->words.at[i]};
         Ctx *own = compile_create();
-        int got = compile_guard(own, check_one, &one);
+        own->diag_options = ctx->diag_options;
+        int got = compile_run(own, check_one, &one);
+        if (format)
+            diag_write(&writer, format, own, one.path);
+        else
+            compile_report(own);
         compile_destroy(own);
         if (got > code)
             code = got;
     }
+    if (!format)
+        return code;
+    format->end(&writer, code);
+    buf_puts(&out, "\n");
+    command_write(ctx, args, out.at, out.n);
     return code;
 }
 

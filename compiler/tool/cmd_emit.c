@@ -68,19 +68,9 @@ static const struct {
     {"asm", STAGE_PLAN, NULL, EMIT_ASM},     {"obj", STAGE_PLAN, NULL, EMIT_OBJ},
 };
 
-static size_t find_kind(Ctx *ctx, const char *name)
+const char *emit_kind_name(size_t i)
 {
-    const char *names[COUNT_OF(KINDS)];
-    if (!name)
-        usage_error(ctx, "--kind is missing; see graftc emit --help for the kinds");
-    for (size_t i = 0; i < COUNT_OF(KINDS); i++) {
-        names[i] = KINDS[i].name;
-        if (strcmp(name, names[i]) == 0)
-            return i;
-    }
-    const char *near = nearest_name(name, names, COUNT_OF(KINDS));
-    usage_error(ctx, "unknown kind '%s'%s%s", name, near ? ", did you mean " : "",
-                near ? near : "; see graftc emit --help");
+    return i < COUNT_OF(KINDS) ? KINDS[i].name : NULL;
 }
 
 /* LLVM writes to paths: what goes to standard output passes through a temporary file. */
@@ -108,7 +98,9 @@ static void write_llvm(Ctx *ctx, const Args *args, EmitKind kind, const Compilat
 
 int cmd_emit(Ctx *ctx, const Args *args)
 {
-    size_t kind = find_kind(ctx, args->kind);
+    if (!args->kind)
+        usage_error(ctx, "--kind is missing; see graftc emit --help for the kinds");
+    size_t kind = word_index(ctx, "KIND", args->kind);
     CompileOptions options = command_options(args, args->words.at[0]);
     options.no_weights = KINDS[kind].stage == STAGE_PLAN;
     Compilation done;

@@ -1,27 +1,6 @@
 /* cmd_explain.c - graftc explain: the reference of the language, from its tables. */
 #include "compiler/base/base.h"
-#include "compiler/spec/spec_value.h"
 #include "compiler/tool/command.h"
-
-static const char *describe_attr(Ctx *ctx, const AttrDesc *attr)
-{
-    switch (attr->type) {
-    case AT_INT:
-        return value_range(ctx, "a whole number", attr->min, attr->max);
-    case AT_FLOAT:
-        return value_range(ctx, "a number", attr->min, attr->max);
-    case AT_BOOL:
-        return "true or false";
-    case AT_PAIR:
-        return arena_printf(ctx->arena, "%s, or a list of two",
-                            value_range(ctx, "a whole number", attr->min, attr->max));
-    case AT_PADS:
-        return "a whole number, [height, width] or [[top, bottom], [left, right]]";
-    case AT_WORD:
-        return value_words(ctx, attr->words);
-    }
-    bug("unknown type of argument %s", attr->key);
-}
 
 static void print_default(Buf *out, bool required, const char *preset)
 {
@@ -33,7 +12,8 @@ static void print_default(Buf *out, bool required, const char *preset)
 
 static void explain_key(Ctx *ctx, const KeyDesc *key, Buf *out)
 {
-    buf_printf(out, "%s\n  %s\n  value: %s\n", key->path, key->doc, schema_describe(ctx, key));
+    buf_printf(out, "%s\n  %s\n  value: %s\n", key->path, schema_doc(ctx, key),
+               schema_describe(ctx, key));
     print_default(out, key->required, key->preset);
     buf_printf(out, "  since: language version %s\n", key->since);
     const KeyDesc *part;
@@ -45,7 +25,7 @@ static void explain_key(Ctx *ctx, const KeyDesc *key, Buf *out)
 static void explain_attr(Ctx *ctx, const LayerDesc *layer, const AttrDesc *attr, Buf *out)
 {
     buf_printf(out, "%s.%s\n  %s\n  value: %s\n", layer->name, attr->key, attr->doc,
-               describe_attr(ctx, attr));
+               schema_describe_attr(ctx, attr));
     print_default(out, attr->required, attr->preset);
 }
 
@@ -55,7 +35,7 @@ static void explain_layer(Ctx *ctx, const LayerDesc *layer, Buf *out)
     for (uint32_t i = 0; i < layer->n_attrs; i++) {
         const AttrDesc *attr = &layer->attrs[i];
         buf_printf(out, "    %-20s %s\n    %20s %s", attr->key, attr->doc, "",
-                   describe_attr(ctx, attr));
+                   schema_describe_attr(ctx, attr));
         if (attr->required)
             buf_puts(out, "; required\n");
         else
@@ -74,6 +54,15 @@ static void explain_all(Buf *out)
     for (LayerKind kind = 0; kind < LAYER_COUNT; kind++)
         if (LAYER_KINDS[kind].max_inputs)
             buf_printf(out, "  %-40s %s\n", LAYER_KINDS[kind].name, LAYER_KINDS[kind].doc);
+    buf_puts(out, "\nDiagnostics\n");
+    for (Rule rule = 0; rule < R_COUNT; rule++)
+        buf_printf(out, "  %-40s %s\n", RULES[rule].name, RULES[rule].line);
+}
+
+static void explain_rule(const RuleDesc *rule, Buf *out)
+{
+    buf_printf(out, "%s (%s)\n  %s\n  %s\n", rule->name, diag_level_name(rule->level), rule->line,
+               rule->help);
 }
 
 /* `Kind` or `Kind.argument`; false when it is neither. */
@@ -101,16 +90,15 @@ static bool explain_layer_word(Ctx *ctx, const char *word, Buf *out)
 static _Noreturn void unknown_word(Ctx *ctx, const char *word)
 {
     ARR(const char *) names = {0};
-    for (size_t i = 0; i < N_SPEC_KEYS; i++) {
-        *arr_push(ctx->arena, &names) = SPEC_KEYS[i].path;
+    for (const char *const *name = words_of(ctx, "KEY"); *name; name++)
+        *arr_push(ctx->arena, &names) = *name;
+    for (size_t i = 0; i < N_SPEC_KEYS; i++)
         *arr_push(ctx->arena, &names) = schema_name(&SPEC_KEYS[i]);
-    }
-    for (LayerKind kind = 0; kind < LAYER_COUNT; kind++)
-        *arr_push(ctx->arena, &names) = LAYER_KINDS[kind].name;
     const char *near = nearest_name(word, names.at, names.n);
     if (near)
-        usage_error(ctx, "there is no key or layer '%s', did you mean '%s'?", word, near);
-    usage_error(ctx, "there is no key or layer '%s' (graftc explain lists all)", word);
+        usage_error(ctx, "there is no key, layer or diagnostic '%s', did you mean '%s'?", word,
+                    near);
+    usage_error(ctx, "there is no key, layer or diagnostic '%s' (graftc explain lists all)", word);
 }
 
 int cmd_explain(Ctx *ctx, const Args *args)
@@ -118,6 +106,7 @@ int cmd_explain(Ctx *ctx, const Args *args)
     Buf out = buf_create(ctx->arena);
     const char *word = args->words.n ? args->words.at[0] : NULL;
     const KeyDesc *key = word ? schema_find(word) : NULL;
+    Rule rule = word ? rule_by_name(word) : R_COUNT;
     if (!word)
         explain_all(&out);
     else if (key)
@@ -126,6 +115,8 @@ int cmd_explain(Ctx *ctx, const Args *args)
         for (size_t i = 0; i < N_SPEC_KEYS; i++)
             if (strcmp(schema_name(&SPEC_KEYS[i]), word) == 0)
                 explain_key(ctx, &SPEC_KEYS[i], &out);
+    if (rule < R_COUNT)
+        explain_rule(&RULES[rule], &out);
     if (!out.n)
         unknown_word(ctx, word);
     command_write(ctx, args, out.at, out.n);

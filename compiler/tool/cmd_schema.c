@@ -106,6 +106,7 @@ static bool put_arguments(Json *j, const LayerDesc *layer)
     json_open(j, "name", "{");
     json_string(j, "description", "Name of the layer; by default Keras's.");
     json_string(j, "type", "string");
+    json_string(j, "pattern", "^[^\\s/*?]+$");
     json_close(j, "}");
     for (uint32_t i = 0; i < layer->n_attrs; i++) {
         put_attr(j, &layer->attrs[i]);
@@ -151,6 +152,8 @@ static void put_layer(Json *j, const LayerDesc *layer)
 static void put_layer_list(Ctx *ctx, Json *j, const KeyDesc *key)
 {
     json_raw(j, "type", "[\"array\", \"null\"]");
+    if (key->required)
+        json_raw(j, "minItems", "1");
     json_open(j, "items", "{");
     json_open(j, "anyOf", "[");
     for (LayerKind kind = 0; kind < LAYER_COUNT; kind++) {
@@ -259,6 +262,7 @@ static void put_forms(Ctx *ctx, Json *j, const KeyDesc *key)
 static void put_word_list(Json *j, const KeyDesc *key)
 {
     json_raw(j, "type", "[\"array\", \"null\"]");
+    json_raw(j, "uniqueItems", "true");
     json_open(j, "items", "{");
     put_words(j, key->words, false);
     json_close(j, "}");
@@ -276,7 +280,7 @@ static void put_default(Json *j, const KeyDesc *key)
 static void put_key(Ctx *ctx, Json *j, const KeyDesc *key)
 {
     json_open(j, schema_name(key), "{");
-    json_string(j, "description", key->doc);
+    json_string(j, "description", schema_doc(ctx, key));
     put_default(j, key);
     switch (key->type) {
     case KT_MAP:
@@ -285,6 +289,7 @@ static void put_key(Ctx *ctx, Json *j, const KeyDesc *key)
     case KT_STRING:
     case KT_PATH:
         json_raw(j, "type", "[\"string\", \"null\"]");
+        json_raw(j, "minLength", "1");
         break;
     case KT_INT:
         put_range(j, "[\"integer\", \"null\"]", key->min, key->max);

@@ -17,6 +17,10 @@ enum {
     TAKES_FOR = 256,
     TAKES_VERBOSE = 512,
     TAKES_REST = 1024, /* what stands behind -- is for somebody else */
+    TAKES_COLOR = 2048, /* every command does */
+    TAKES_STRICT = 4096,
+    TAKES_NO_NOTES = 8192,
+    TAKES_SARIF = 16384,
 };
 
 typedef struct Args {
@@ -24,7 +28,8 @@ typedef struct Args {
     ARR(const char *) words; /* what is no option */
     ARR(SetOption) sets;
     const char *output, *target, *kind, *for_spec; /* NULL: not given */
-    bool json, origin, no_weights, weights, verbose;
+    bool json, sarif, origin, no_weights, weights, verbose;
+    DiagOptions diag;
     char **rest; /* NULL-terminated, NULL when there is no -- */
 } Args;
 
@@ -40,6 +45,29 @@ typedef struct Command {
 
 extern const Command COMMANDS[];
 extern const size_t N_COMMANDS;
+
+typedef struct OptionDesc {
+    const char *name;
+    char letter;           /* 0: none */
+    const char *argument;  /* NULL: takes none */
+    uint32_t bit;
+    const char *line;
+} OptionDesc;
+
+extern const OptionDesc OPTIONS[];
+extern const size_t N_OPTIONS;
+bool command_takes(const Command *command, const OptionDesc *option);
+
+/* What may stand where a usage or an option says this word (KIND, BACKBONE): NULL-terminated; NULL
+ * for a word that stands for anything else (words.c). */
+const char *const *words_of(Ctx *ctx, const char *placeholder);
+/* Those of an option's argument in brackets, with a blank before; "" when there are none. */
+const char *option_words(Ctx *ctx, const OptionDesc *option);
+/* Index of the text among them; usage_error with the nearest when it is not there. */
+size_t word_index(Ctx *ctx, const char *placeholder, const char *text);
+/* Name of the i-th kind of graftc emit, page of graftc docs; NULL behind the last. */
+const char *emit_kind_name(size_t i);
+const char *docs_page_name(size_t i);
 
 /* Options of the compiler for the spec at a path. */
 CompileOptions command_options(const Args *args, const char *spec_path);
@@ -57,6 +85,7 @@ int cmd_plan(Ctx *ctx, const Args *args);
 int cmd_emit(Ctx *ctx, const Args *args);
 int cmd_explain(Ctx *ctx, const Args *args);
 int cmd_schema(Ctx *ctx, const Args *args);
+int cmd_docs(Ctx *ctx, const Args *args);
 int cmd_backbones(Ctx *ctx, const Args *args);
 int cmd_layers(Ctx *ctx, const Args *args);
 int cmd_weights(Ctx *ctx, const Args *args);

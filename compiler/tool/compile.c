@@ -23,35 +23,40 @@ void compile_destroy(Ctx *ctx)
     arena_destroy(ctx->arena);
 }
 
-static bool wants_colour(void)
+static bool wants_colour(const Ctx *ctx)
 {
     const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
+    if (ctx->diag_options.color != COLOR_AUTO)
+        return ctx->diag_options.color == COLOR_ALWAYS;
     return !(no_color && *no_color) && isatty(STDERR_FILENO) && term && strcmp(term, "dumb") != 0;
 }
 
 void compile_report(Ctx *ctx)
 {
+    bool colour = wants_colour(ctx);
     fflush(stdout);
-    diag_print_all(ctx, stderr, wants_colour());
+    diag_print_all(ctx, stderr, colour);
+    if (ctx->fatal_message)
+        fprintf(stderr, "graftc: %serror:%s %s\n", colour ? "\033[1;31m" : "",
+                colour ? "\033[0m" : "", ctx->fatal_message);
+}
+
+int compile_run(Ctx *ctx, int (*body)(Ctx *ctx, const void *arg), const void *arg)
+{
+    volatile int code = EXIT_OK;
+    if (setjmp(ctx->landing) == 0)
+        code = body(ctx, arg);
+    else
+        code = ctx->fatal_exit;
+    temporary_remove();
+    return code == EXIT_OK && ctx->n_errors ? EXIT_SPEC : code;
 }
 
 int compile_guard(Ctx *ctx, int (*body)(Ctx *ctx, const void *arg), const void *arg)
 {
-    volatile int code = EXIT_OK;
-    volatile bool landed = false;
-    if (setjmp(ctx->landing) == 0)
-        code = body(ctx, arg);
-    else
-        landed = true;
-    temporary_remove();
+    int code = compile_run(ctx, body, arg);
     compile_report(ctx);
-    if (landed) {
-        bool colour = wants_colour();
-        fprintf(stderr, "graftc: %serror:%s %s\n", colour ? "\033[1;31m" : "",
-                colour ? "\033[0m" : "", ctx->fatal_message);
-        return ctx->fatal_exit;
-    }
-    return code == EXIT_OK && ctx->n_errors ? EXIT_SPEC : code;
+    return code;
 }
 
 /* ---------------------------------------------------------------------- the stages */

@@ -26,10 +26,12 @@ typedef struct Compilation {
 /* Memory, diagnostics and landing of one compilation. */
 Ctx *compile_create(void);
 void compile_destroy(Ctx *ctx);
-/* The diagnostics so far, to stderr. */
+/* The diagnostics so far, and what ended the compilation, to stderr. */
 void compile_report(Ctx *ctx);
-/* Runs body with a landing for fatal(), prints the diagnostics to stderr and removes what is
+/* Runs body with a landing for fatal(), which leaves ctx->fatal_message, and removes what is
  * temporary. The exit code: body's, fatal()'s, or EXIT_SPEC when there were errors. */
+int compile_run(Ctx *ctx, int (*body)(Ctx *ctx, const void *arg), const void *arg);
+/* The same, and reports. */
 int compile_guard(Ctx *ctx, int (*body)(Ctx *ctx, const void *arg), const void *arg);
 
 /* Runs the stages up to and including `stage`. false when there were errors (in ctx->diags). */

@@ -6,7 +6,10 @@
 #include <errno.h>
 #include <stdlib.h>
 
-enum { BUILDS = TAKES_SET | TAKES_TARGET | TAKES_NO_WEIGHTS | TAKES_VERBOSE };
+enum {
+    COMPILES = TAKES_SET | TAKES_STRICT | TAKES_NO_NOTES,
+    BUILDS = COMPILES | TAKES_TARGET | TAKES_NO_WEIGHTS | TAKES_VERBOSE,
+};
 
 const Command COMMANDS[] = {
     {"build", cmd_build, BUILDS | TAKES_OUTPUT, 1, 1, "SPEC",
@@ -18,24 +21,28 @@ const Command COMMANDS[] = {
      "  graftc run a.graft.yaml -- --epochs 3\n"
      "  graftc run a.graft.yaml -- predict cat.png\n"
      "The cache is $XDG_CACHE_HOME/graft, or ~/.cache/graft."},
-    {"check", cmd_check, TAKES_SET | TAKES_WEIGHTS, 1, UINT32_MAX, "SPEC...",
-     "report every mistake in the specs", NULL},
+    {"check", cmd_check, COMPILES | TAKES_WEIGHTS | TAKES_JSON | TAKES_SARIF | TAKES_OUTPUT, 1,
+     UINT32_MAX, "SPEC...", "report every mistake in the specs",
+     "Warnings and notes leave the exit code 0. The comment `# graftc: allow RULE` at the end of\n"
+     "a line says that a warning or a note about it is known; `graftc explain RULE` says what it\n"
+     "means."},
     {"resolve", cmd_resolve, TAKES_SET | TAKES_ORIGIN | TAKES_OUTPUT, 1, 1, "SPEC",
      "print the whole spec, inherited values and defaults filled in",
      "Paths are written as seen from the folder of SPEC."},
-    {"summary", cmd_summary, TAKES_SET | TAKES_JSON, 1, 1, "SPEC",
+    {"summary", cmd_summary, COMPILES | TAKES_JSON, 1, 1, "SPEC",
      "print the layers: shapes, parameters, what trains, multiply-adds", NULL},
-    {"plan", cmd_plan, TAKES_SET | TAKES_TARGET | TAKES_VERBOSE, 1, 1, "SPEC",
+    {"plan", cmd_plan, COMPILES | TAKES_TARGET | TAKES_VERBOSE, 1, 1, "SPEC",
      "print the steps and the memory of the program", NULL},
-    {"emit", cmd_emit, TAKES_SET | TAKES_TARGET | TAKES_KIND | TAKES_OUTPUT | TAKES_VERBOSE, 1, 1,
+    {"emit", cmd_emit, COMPILES | TAKES_TARGET | TAKES_KIND | TAKES_OUTPUT | TAKES_VERBOSE, 1, 1,
      "--kind=KIND SPEC", "print what a stage of the compiler makes",
-     "Kinds: tree, spec, graph, plan, kernels, c, llvm, llvm-opt, asm, obj.\n"
      "Weight files are not read: the read-only data is left to the linker."},
     {"explain", cmd_explain, 0, 0, 1, "[KEY]",
-     "say what a key of the language or a layer means",
-     "KEY: training.batch_size, epochs, Dense, Dense.units"},
+     "say what a key of the language, a layer or a diagnostic means",
+     "KEY: training.batch_size, epochs, Dense, Dense.units, unknown-key"},
     {"schema", cmd_schema, TAKES_OUTPUT, 0, 0, "",
      "print the JSON Schema of the language, for editors", NULL},
+    {"docs", cmd_docs, TAKES_OUTPUT, 0, 1, "[PAGE]",
+     "print a page of reference or a completion; without PAGE, list them", NULL},
     {"backbones", cmd_backbones, 0, 0, 0, "", "list the backbones that are built in", NULL},
     {"layers", cmd_layers, 0, 1, 2, "BACKBONE [PATTERN]", "list the layers of a backbone",
      "PATTERN is a name with * and ?, as in `frozen`."},
@@ -44,26 +51,28 @@ const Command COMMANDS[] = {
 };
 const size_t N_COMMANDS = COUNT_OF(COMMANDS);
 
-typedef struct OptionDesc {
-    const char *name;
-    char letter;           /* 0: none */
-    const char *argument;  /* NULL: takes none */
-    uint32_t bit;
-    const char *line;
-} OptionDesc;
-
-static const OptionDesc OPTIONS[] = {
+const OptionDesc OPTIONS[] = {
     {"output", 'o', "FILE", TAKES_OUTPUT, "write to FILE"},
     {"set", 0, "KEY=VALUE", TAKES_SET, "change a value: training.epochs=3, head[2].Dense.units=64"},
-    {"target", 0, "CPU", TAKES_TARGET, "native (default), x86-64-v3, x86-64-v4 or LLVM's name"},
+    {"target", 0, "CPU", TAKES_TARGET, "processor to compile for; LLVM's names, too"},
     {"kind", 0, "KIND", TAKES_KIND, "what to print"},
     {"json", 0, NULL, TAKES_JSON, "print JSON"},
+    {"sarif", 0, NULL, TAKES_SARIF, "print SARIF 2.1.0, for editors and code review"},
+    {"strict", 0, NULL, TAKES_STRICT, "warnings are errors"},
+    {"no-notes", 0, NULL, TAKES_NO_NOTES, "do not print notes"},
     {"origin", 0, NULL, TAKES_ORIGIN, "say where each value comes from"},
     {"no-weights", 0, NULL, TAKES_NO_WEIGHTS, "do not read weight files: all start random"},
     {"weights", 0, NULL, TAKES_WEIGHTS, "check that the weight files fit, too"},
     {"for", 0, "SPEC", TAKES_FOR, "match against this spec"},
     {"verbose", 'v', NULL, TAKES_VERBOSE, "say how long each stage takes"},
+    {"color", 0, "WHEN", TAKES_COLOR, "colours of messages"},
 };
+const size_t N_OPTIONS = COUNT_OF(OPTIONS);
+
+bool command_takes(const Command *command, const OptionDesc *option)
+{
+    return option->bit == TAKES_COLOR || command->options & option->bit;
+}
 
 /* ------------------------------------------------------------------------------ help */
 
@@ -79,27 +88,29 @@ static void print_help(FILE *out)
           out);
 }
 
-static void print_command_help(const Command *command)
+static void print_option_help(Ctx *ctx, const OptionDesc *option)
 {
-    printf("usage: graftc %s%s%s%s\n\n%c%s.\n", command->name, command->options ? " [OPTIONS]" : "",
-           *command->usage ? " " : "", command->usage, command->line[0] & ~0x20,
-           command->line + 1);
+    char text[40];
+    int n = snprintf(text, sizeof text, "--%s", option->name);
+    if (option->letter)
+        n += snprintf(text + n, sizeof text - (size_t)n, ", -%c", option->letter);
+    if (option->argument)
+        snprintf(text + n, sizeof text - (size_t)n, " %s", option->argument);
+    printf("  %-20s %s", text, option->line);
+    printf("%s", option_words(ctx, option));
+    printf("\n");
+}
+
+static void print_command_help(Ctx *ctx, const Command *command)
+{
+    printf("usage: graftc %s [OPTIONS]%s%s\n\n%c%s.\n", command->name, *command->usage ? " " : "",
+           command->usage, command->line[0] & ~0x20, command->line + 1);
     if (command->more)
         printf("%s\n", command->more);
-    if (command->options & ~(uint32_t)TAKES_REST)
-        printf("\n");
-    for (size_t i = 0; i < COUNT_OF(OPTIONS); i++) {
-        const OptionDesc *option = &OPTIONS[i];
-        if (!(command->options & option->bit))
-            continue;
-        char text[40];
-        int n = snprintf(text, sizeof text, "--%s", option->name);
-        if (option->letter)
-            n += snprintf(text + n, sizeof text - (size_t)n, ", -%c", option->letter);
-        if (option->argument)
-            snprintf(text + n, sizeof text - (size_t)n, " %s", option->argument);
-        printf("  %-20s %s\n", text, option->line);
-    }
+    printf("\n");
+    for (size_t i = 0; i < N_OPTIONS; i++)
+        if (command_takes(command, &OPTIONS[i]))
+            print_option_help(ctx, &OPTIONS[i]);
 }
 
 /* --------------------------------------------------------------------------- parsing */
@@ -128,9 +139,9 @@ static const OptionDesc *find_option(Ctx *ctx, const Command *command, const cha
         const OptionDesc *option = &OPTIONS[i];
         bool same = letter ? option->letter == letter
                            : strlen(option->name) == n && strncmp(option->name, name, n) == 0;
-        if (same && (command->options & option->bit))
+        if (same && command_takes(command, option))
             return option;
-        if (command->options & option->bit)
+        if (command_takes(command, option))
             names[n_names++] = option->name;
     }
     const char *near = letter ? NULL
@@ -171,6 +182,18 @@ static void apply_option(Ctx *ctx, Args *args, const OptionDesc *option, const c
         break;
     case TAKES_JSON:
         args->json = true;
+        break;
+    case TAKES_SARIF:
+        args->sarif = true;
+        break;
+    case TAKES_STRICT:
+        args->diag.strict = true;
+        break;
+    case TAKES_NO_NOTES:
+        args->diag.no_notes = true;
+        break;
+    case TAKES_COLOR:
+        args->diag.color = (ColorWhen)word_index(ctx, option->argument, value);
         break;
     case TAKES_ORIGIN:
         args->origin = true;
@@ -235,7 +258,7 @@ static bool parse_arguments(Ctx *ctx, char **argv, Args *args)
 {
     for (int i = 0; argv[i]; i++) {
         if (is_help(argv[i])) {
-            print_command_help(args->command);
+            print_command_help(ctx, args->command);
             return false;
         }
         if (strcmp(argv[i], "--") == 0) {
@@ -288,7 +311,7 @@ static int run_command(Ctx *ctx, const void *arg)
         return EXIT_OK;
     }
     if (strcmp(argv[0], "help") == 0) {
-        print_command_help(find_command(ctx, argv[1]));
+        print_command_help(ctx, find_command(ctx, argv[1]));
         return EXIT_OK;
     }
     if (argv[0][0] == '-')
@@ -297,6 +320,7 @@ static int run_command(Ctx *ctx, const void *arg)
     if (!parse_arguments(ctx, argv + 1, &args))
         return EXIT_OK;
     ctx->verbose = args.verbose;
+    ctx->diag_options = args.diag;
     return args.command->run(ctx, &args);
 }
 

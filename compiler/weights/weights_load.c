@@ -54,7 +54,7 @@ static void check_finite(Load *l, const WeightLayer *layer)
         for (int64_t k = 0; k < n; k++) {
             if (isfinite(a->data[k]))
                 continue;
-            diag_error(l->ctx, l->spec->loc, "weights-not-finite",
+            diag_error(l->ctx, l->spec->loc, R_weights_not_finite,
                        "%s of layer '%s' in '%s' holds a value that is not finite", a->name,
                        layer->name, l->spec->path);
             break;
@@ -76,11 +76,11 @@ static void take_layer(Load *l, const WeightLayer *layer, Node *node)
     }
     l->report->shape_differs += fit == FIT_SHAPE_DIFFERS;
     if (fit == FIT_SHAPE_DIFFERS)
-        diag_error(l->ctx, l->spec->loc, "weights-shape", "%s of layer '%s' is %s, but '%s' has %s",
+        diag_error(l->ctx, l->spec->loc, R_weights_shape, "%s of layer '%s' is %s, but '%s' has %s",
                    p->name, node->name, dims_text(l->ctx, p->dims, p->rank), l->spec->path,
                    dims_in_file(l->ctx, layer));
     else
-        diag_error(l->ctx, l->spec->loc, "weights-missing",
+        diag_error(l->ctx, l->spec->loc, R_weights_missing,
                    "layer '%s' has a %s, but '%s' has only %s", node->name, p->name, l->spec->path,
                    dims_in_file(l->ctx, layer));
     node->loaded = true; /* reported; not missing as well */
@@ -110,13 +110,13 @@ static void find_missing(Load *l, bool only_backbone)
             continue;
         list(&l->missing, &l->n_missing, node->name);
         if (!may_be_missing(l->spec, node->name, used) && only_backbone && errors++ < SHOWN)
-            diag_error(ctx, l->spec->loc, "weights-missing",
+            diag_error(ctx, l->spec->loc, R_weights_missing,
                        "'%s' has no weights for layer '%s'; give them, or list it in allow_missing",
                        l->spec->path, node->name);
     }
     for (uint32_t i = 0; i < l->spec->allow_missing.n; i++)
         if (!used[i] && only_backbone)
-            diag_error(ctx, l->spec->allow_missing_locs.at[i], "allow-missing",
+            diag_error(ctx, l->spec->allow_missing_locs.at[i], R_allow_missing,
                        "no layer without weights matches '%s'", l->spec->allow_missing.at[i]);
 }
 
@@ -138,7 +138,7 @@ static void write_report(Load *l)
 static void nothing_matched(Load *l)
 {
     const WeightFile *file = l->match.file;
-    Diag *d = diag_error(l->ctx, l->spec->loc, "weights-nothing",
+    Diag *d = diag_error(l->ctx, l->spec->loc, R_weights_nothing,
                          "none of the %u layers of '%s' matches a layer of the network",
                          file->layers.n, l->spec->path);
     Buf names = buf_create(l->ctx->arena);
