@@ -35,6 +35,12 @@ void compile_report(Ctx *ctx)
     diag_print_all(ctx, stderr, wants_colour());
 }
 
+void compile_report_weights(const Compilation *done)
+{
+    if (done->report.text)
+        fputs(done->report.text, stderr);
+}
+
 int compile_guard(Ctx *ctx, int (*body)(Ctx *ctx, const void *arg), const void *arg)
 {
     volatile int code = EXIT_OK;
