@@ -32,7 +32,8 @@ golden_tests = \
     %D%/drift.tap \
     %D%/error.tap \
     %D%/spec.tap \
-    %D%/backbone_errors.tap
+    %D%/backbone_errors.tap \
+    %D%/weight_reports.tap
 tap_tests = $(golden_tests) \
     %D%/arrows.tap \
     %D%/size.tap \
@@ -44,6 +45,8 @@ tap_tests = $(golden_tests) \
     %D%/bfloat16.tap \
     %D%/quickstart.tap \
     %D%/weights.tap \
+    %D%/weight_layouts.tap \
+    %D%/weight_names.tap \
     %D%/runtime.tap
 long_tests = \
     %D%/long/accuracy.tap \
@@ -54,7 +57,8 @@ EXTRA_DIST += $(tap_tests) $(long_tests) \
     %D%/graft.dict %D%/schema_check.py \
     %D%/tap.sh %D%/count.sh %D%/setup.sh %D%/installcheck.sh \
     %D%/make_backbones.py %D%/make_golden.py %D%/make_reference.py \
-    %D%/backbones %D%/check %D%/error %D%/golden %D%/reference %D%/spec
+    %D%/make_weights.py \
+    %D%/backbones %D%/check %D%/error %D%/golden %D%/reference %D%/spec %D%/weights
 
 %C%_unit_base_LDADD = $(graft_libs)
 %C%_unit_spec_LDADD = $(graft_libs)
@@ -74,7 +78,9 @@ EXTRA_DIST += $(tap_tests) $(long_tests) \
 %C%_unit_runtime_LDADD = libgrt.a $(GRAFT_LINK_LIBS)
 
 # what the scripts use
-check_PROGRAMS += %D%/compare %D%/reference_inputs %D%/runtime/make_images
+check_PROGRAMS += %D%/compare %D%/reference_inputs %D%/write_weights %D%/runtime/make_images
+%C%_write_weights_CPPFLAGS = $(AM_CPPFLAGS) $(HDF5_CFLAGS)
+%C%_write_weights_LDADD = $(HDF5_LIBS) -lm
 %C%_runtime_make_images_CPPFLAGS = $(AM_CPPFLAGS) $(IMAGE_CFLAGS)
 %C%_runtime_make_images_LDADD = $(IMAGE_LIBS)
 

@@ -3,7 +3,7 @@
  *   backbone: NAME
  *   preprocessing: caffe            what its ImageNet weights were trained with
  *   min_size: [32, 32]
- *   names: [{era: ERA, map: {name in a weight file: layer, ...}}]
+ *   names: [{era: ERA, map: {name in a weight file: layer, ...}, note: TEXT}]
  *   counter_names: keras
  *   blocks: {BLOCK: {parameters: [a, {b: default}], layers: [...]}}
  *   layers: [Kind: {...}, BLOCK: {a: 1}, ...] */
@@ -102,25 +102,29 @@ static void read_rename(Ctx *ctx, const YPair *pair, const Backbone *backbone, S
     }
 }
 
-/* One `{era: ERA, map: {...}}`; layers: the backbone's layers by name. */
+/* One `{era: ERA, map: {...}, note: TEXT}`; layers: the backbone's layers by name. */
 static void read_map(Ctx *ctx, const YNode *node, Backbone *backbone, StrMap *layers)
 {
-    static const char *const keys[] = {"era", "map"};
+    static const char *const keys[] = {"era", "map", "note"};
     const YNode *era = ytree_get(node, keys[0]), *names = ytree_get(node, keys[1]);
+    const YNode *note = ytree_get(node, keys[2]);
     for (uint32_t i = 0; i < node->pairs.n; i++) {
         const YNode *key = node->pairs.at[i].key;
-        if (strcmp(key->text, keys[0]) != 0 && strcmp(key->text, keys[1]) != 0 &&
-            strncmp(key->text, "x-", 2) != 0)
+        bool known = strncmp(key->text, "x-", 2) == 0;
+        for (size_t k = 0; k < COUNT_OF(keys); k++)
+            known |= strcmp(key->text, keys[k]) == 0;
+        if (!known)
             hint_nearest(ctx,
                          diag_error(ctx, key->loc, R_unknown_key, "unknown key '%s'", key->text),
                          key->text, keys, COUNT_OF(keys));
     }
-    if (!era || era->kind != Y_SCALAR || !names || names->kind != Y_MAP) {
+    if (!era || era->kind != Y_SCALAR || !names || names->kind != Y_MAP ||
+        (note && note->kind != Y_SCALAR)) {
         diag_error(ctx, node->loc, R_wrong_type,
-                   "expected {era: NAME, map: {name in a weight file: layer, ...}}");
+                   "expected {era: NAME, map: {name in a weight file: layer, ...}, note: TEXT}");
         return;
     }
-    NameMap map = {.era = era->text};
+    NameMap map = {.era = era->text, .note = note ? note->text : NULL};
     StrMap *uses = strmap_create(ctx->arena);
     for (uint32_t i = 0; i < names->pairs.n; i++)
         read_rename(ctx, &names->pairs.at[i], backbone, layers, uses, &map);
@@ -130,7 +134,8 @@ static void read_map(Ctx *ctx, const YNode *node, Backbone *backbone, StrMap *la
 static void read_maps(Ctx *ctx, const YNode *node, Backbone *backbone)
 {
     if (node->kind != Y_SEQ)
-        diag_error(ctx, node->loc, R_wrong_type, "expected a list of {era: NAME, map: {...}}");
+        diag_error(ctx, node->loc, R_wrong_type,
+                   "expected a list of {era: NAME, map: {...}, note: TEXT}");
     StrMap *layers = strmap_create(ctx->arena);
     for (uint32_t i = 0; i < backbone->layers.n; i++)
         strmap_put(layers, backbone->layers.at[i].name, &backbone->layers.at[i]);

@@ -53,6 +53,7 @@ typedef struct Graph {
 /* What a backbone file says besides its layers (backbone.c). */
 typedef struct NameMap {
     const char *era;       /* "keras-2016" */
+    const char *note;      /* for who loads such a file, or NULL */
     ARR(Rename) names;     /* file's layer name -> layer name */
 } NameMap;
 typedef struct Backbone {

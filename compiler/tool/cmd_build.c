@@ -19,11 +19,9 @@ int cmd_build(Ctx *ctx, const Args *args)
             return EXIT_SPEC;
         out = done.spec->name;
     }
-    if (!compile_program(ctx, &options, out, &done))
-        return EXIT_SPEC;
-    if (done.report.text)
-        fputs(done.report.text, stderr);
-    return EXIT_OK;
+    bool good = compile_program(ctx, &options, out, &done);
+    compile_report_weights(&done);
+    return good ? EXIT_OK : EXIT_SPEC;
 }
 
 /* ------------------------------------------------------------------------------ run */
@@ -110,11 +108,11 @@ int cmd_run(Ctx *ctx, const Args *args)
     const char *program = arena_printf(ctx->arena, "%s/%s-%s", cache, done.spec->name, key);
     if (access(program, X_OK) != 0) {
         make_folders(ctx, cache);
-        if (!compile_program(ctx, &options, program, &done))
+        bool good = compile_program(ctx, &options, program, &done);
+        compile_report_weights(&done);
+        if (!good)
             return EXIT_SPEC;
         compile_report(ctx);
-        if (done.report.text)
-            fputs(done.report.text, stderr);
     }
     become(ctx, program, args->rest);
 }

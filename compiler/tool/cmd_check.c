@@ -15,6 +15,7 @@ static int check_one(Ctx *ctx, const void *arg)
     Compilation done;
     bool good =
         compile(ctx, &options, one->args->weights ? STAGE_WEIGHTS : STAGE_GRAPH, &done);
+    compile_report_weights(&done);
     return good ? EXIT_OK : EXIT_SPEC;
 }
 

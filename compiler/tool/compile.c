@@ -52,6 +52,12 @@ int compile_run(Ctx *ctx, int (*body)(Ctx *ctx, const void *arg), const void *ar
     return code == EXIT_OK && ctx->n_errors ? EXIT_SPEC : code;
 }
 
+void compile_report_weights(const Compilation *done)
+{
+    if (done->report.text)
+        fputs(done->report.text, stderr);
+}
+
 int compile_guard(Ctx *ctx, int (*body)(Ctx *ctx, const void *arg), const void *arg)
 {
     int code = compile_run(ctx, body, arg);

@@ -28,6 +28,8 @@ Ctx *compile_create(void);
 void compile_destroy(Ctx *ctx);
 /* The diagnostics so far, and what ended the compilation, to stderr. */
 void compile_report(Ctx *ctx);
+/* What the weight files gave, to stderr; nothing when none was read. */
+void compile_report_weights(const Compilation *done);
 /* Runs body with a landing for fatal(), which leaves ctx->fatal_message, and removes what is
  * temporary. The exit code: body's, fatal()'s, or EXIT_SPEC when there were errors. */
 int compile_run(Ctx *ctx, int (*body)(Ctx *ctx, const void *arg), const void *arg);

@@ -1,7 +1,7 @@
 /* weights.h - fills the Graph's parameters from weight files, by layer name, and says what it did.
  *
- * Reads Keras's legacy HDF5 layout (weights and whole models) and safetensors. weights_h5.c is the
- * only file that includes <hdf5.h>. */
+ * Reads Keras's HDF5 layouts (weights and whole models, and .weights.h5) and safetensors.
+ * weights_h5.c is the only file that includes <hdf5.h>. */
 #ifndef GRAFT_WEIGHTS_H
 #define GRAFT_WEIGHTS_H
 
@@ -10,12 +10,14 @@
 /* One layer of a weight file: its arrays in the file's order. */
 typedef struct WeightArray {
     const char *name; /* as in the file: "kernel:0" */
+    bool turned;      /* PyTorch's OIHW or (out, in) in the file; dims and data are Keras's order */
     uint32_t rank;
     int64_t dims[8];
     const float *data;
 } WeightArray;
 typedef struct WeightLayer {
     const char *name;
+    const char *inner; /* when it may be a model of one layer: that layer's name, else NULL */
     ARR(WeightArray) arrays;
 } WeightLayer;
 typedef struct WeightFile {
@@ -24,7 +26,8 @@ typedef struct WeightFile {
 } WeightFile;
 
 /* fatal(EXIT_FILE / EXIT_WEIGHTS) with the reason when the file cannot be read or is no weight
- * file. Damaged files never crash or hang. */
+ * file. Damaged files do not crash or hang what stands here; libhdf5 itself may, so its 1.10 over
+ * damaged lists of names of variable length. */
 const WeightFile *weights_open(Ctx *ctx, const char *path);
 
 typedef struct WeightReport {

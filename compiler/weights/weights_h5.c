@@ -1,22 +1,27 @@
-/* weights_h5.c - reads Keras's legacy HDF5 weights: a file of save_weights, or a whole model's. The
- * only file that includes <hdf5.h>.
+/* weights_h5.c - reads Keras's HDF5 weights, of two layouts. The only file that includes <hdf5.h>.
  *
- * The root (or its group model_weights) has the attribute layer_names; each layer's group has
- * weight_names. Long lists are split over layer_names0, layer_names1, ... A model inside of a model
- * is one group whose weight names begin with the inner layers' names. */
+ * Legacy, of save_weights or of a whole model: the root (or its group model_weights) has the
+ * attribute layer_names; each layer's group has weight_names. Long lists are split over
+ * layer_names0, layer_names1, ... A model inside of a model is one group whose weight names begin
+ * with the inner layers' names.
+ *
+ * Keras 3's .weights.h5: a layer is a group with a group `vars`, whose arrays are 0, 1, ... and
+ * whose attribute `name` is the layer's name; the groups themselves are counted by class. A model
+ * inside of a model is a group with layers in it. */
 #include "compiler/base/base.h"
 #include "compiler/weights/weights_file.h"
 
 #include <hdf5.h>
 #include <stdlib.h>
 
-enum { MAX_NAME = 1024, MAX_NAMES = 1 << 20 };
+enum { MAX_NAME = 1024, MAX_NAMES = 1 << 20, MAX_DEPTH = 32, MAX_GROUPS = 1 << 16 };
 #define MAX_ELEMENTS (INT64_C(1) << 33)
 
 typedef struct H5 {
     Ctx *ctx;
     const char *path;
     WeightFile *file;
+    uint32_t n_groups; /* seen so far in a .weights.h5 */
 } H5;
 
 _Noreturn static void damaged(const H5 *h, const char *what)
@@ -85,7 +90,24 @@ static bool read_list(const H5 *h, hid_t group, const char *name, Names *names)
     return found;
 }
 
-static WeightArray read_array(const H5 *h, hid_t group, const char *layer, const char *name)
+static const float *read_floats(const H5 *h, hid_t set, const char *layer, const char *name,
+                                int64_t n)
+{
+    float *data = arena_array(h->ctx->arena, float, n ? n : 1);
+    if (n > 0 && H5Dget_storage_size(set) == 0)
+        fatal(h->ctx, EXIT_WEIGHTS, "%s: array '%s' of layer '%s' has no data", h->path, name,
+              layer);
+    if (n > 0 && H5Dread(set, H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT, data) < 0)
+        fatal(h->ctx, EXIT_WEIGHTS,
+              "%s: array '%s' of layer '%s' cannot be read: the file is damaged or cut short",
+              h->path, name, layer);
+    return data;
+}
+
+/* Adds an array of the group to the layer of that name. Whole numbers are no weights, but counters
+ * and seeds, and are passed over. */
+static void read_array(const H5 *h, hid_t group, const char *layer, const char *inner,
+                       const char *name)
 {
     hid_t set = H5Dopen2(group, name, H5P_DEFAULT);
     if (set < 0)
@@ -101,33 +123,26 @@ static WeightArray read_array(const H5 *h, hid_t group, const char *layer, const
     WeightArray a = {.name = arena_strdup(h->ctx->arena, name), .rank = (uint32_t)rank};
     int64_t n = 1;
     for (int i = 0; i < rank; i++) {
-        a.dims[i] = (int64_t)dims[i];
-        if (dims[i] > (hsize_t)MAX_ELEMENTS || (n *= a.dims[i]) > MAX_ELEMENTS)
+        if (dims[i] > 0 && (hsize_t)n > (hsize_t)MAX_ELEMENTS / dims[i])
             damaged(h, "an array is impossibly large");
+        a.dims[i] = (int64_t)dims[i];
+        n *= a.dims[i];
     }
-    hsize_t stored = H5Dget_storage_size(set);
-    if (n > 0 && stored == 0)
-        fatal(h->ctx, EXIT_WEIGHTS, "%s: array '%s' of layer '%s' has no data", h->path, name,
-              layer);
-    float *data = arena_array(h->ctx->arena, float, n ? n : 1);
-    if (n > 0 && H5Dread(set, H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT, data) < 0)
-        fatal(h->ctx, EXIT_WEIGHTS,
-              "%s: array '%s' of layer '%s' cannot be read: the file is damaged or cut short",
-              h->path, name, layer);
-    a.data = data;
+    if (H5Tget_class(type) == H5T_FLOAT) {
+        a.data = read_floats(h, set, layer, name, n);
+        weights_file_add(h->ctx, h->file, layer, inner, a);
+    }
     H5Tclose(type);
     H5Sclose(space);
     H5Dclose(set);
-    return a;
 }
 
-/* Name of the layer that an array of the group belongs to: an inner model's arrays begin with their
- * layer's name; 2016's files and plain layers have one component, or the layer's own name. */
-static const char *owner(const H5 *h, const char *layer, const char *array, bool inner)
+/* The last folder in an array's name, NULL when it has none: "net/stem/kernel:0" is stem's. */
+static const char *folder(const H5 *h, const char *array)
 {
     const char *slash = strrchr(array, '/');
-    if (!slash || !inner)
-        return layer;
+    if (!slash)
+        return NULL;
     const char *head = arena_strndup(h->ctx->arena, array, (size_t)(slash - array));
     const char *last = strrchr(head, '/');
     return last ? last + 1 : head;
@@ -157,12 +172,70 @@ static void read_layer(const H5 *h, hid_t root, const char *name)
         fatal(h->ctx, EXIT_WEIGHTS, "%s: layer '%s' is listed but not there", h->path, name);
     if (!read_list(h, group, "weight_names", &arrays))
         fatal(h->ctx, EXIT_WEIGHTS, "%s: layer '%s' has no list of weights", h->path, name);
+    /* with one folder of another name it is a model of one layer, or Keras 2 counted the name on */
     bool inner = is_inner_model(&arrays);
     for (uint32_t i = 0; i < arrays.n; i++) {
-        WeightArray a = read_array(h, group, name, arrays.at[i]);
-        weights_file_add(h->ctx, h->file, owner(h, name, arrays.at[i], inner), a);
+        const char *own = folder(h, arrays.at[i]);
+        if (own && inner)
+            read_array(h, group, own, NULL, arrays.at[i]);
+        else
+            read_array(h, group, name, own && strcmp(own, name) ? own : NULL, arrays.at[i]);
     }
     H5Gclose(group);
+}
+
+static void read_legacy(const H5 *h, hid_t root)
+{
+    Names layers = {0};
+    if (!read_list(h, root, "layer_names", &layers))
+        damaged(h, "an HDF5 file, but without the layer_names of Keras's weights");
+    for (uint32_t i = 0; i < layers.n; i++)
+        read_layer(h, root, layers.at[i]);
+}
+
+/* ------------------------------------------------------------- Keras 3's .weights.h5 */
+
+/* The arrays 0, 1, ... of a group `vars`. */
+static void read_vars(const H5 *h, hid_t vars)
+{
+    Names name = {0};
+    for (int i = 0; i < MAX_NAMES; i++) {
+        const char *array = arena_printf(h->ctx->arena, "%d", i);
+        if (H5Lexists(vars, array, H5P_DEFAULT) <= 0)
+            return;
+        if (!name.n && (!read_list(h, vars, "name", &name) || !name.n))
+            damaged(h, "a .weights.h5 file without the names of its layers, as early versions of "
+                       "Keras 3 wrote it; save the whole model instead: model.save('model.h5')");
+        read_array(h, vars, name.at[0], NULL, array);
+    }
+}
+
+/* The group's own layer and those of the groups in it. Hard links only: nothing outside is read. */
+static void read_groups(H5 *h, hid_t group, uint32_t depth)
+{
+    H5G_info_t info;
+    if (++h->n_groups > MAX_GROUPS || depth > MAX_DEPTH || H5Gget_info(group, &info) < 0)
+        damaged(h, "its groups are damaged or too many");
+    for (hsize_t i = 0; i < info.nlinks; i++) {
+        char name[MAX_NAME];
+        H5L_info_t link;
+        ssize_t n = H5Lget_name_by_idx(group, ".", H5_INDEX_NAME, H5_ITER_INC, i, name, sizeof name,
+                                       H5P_DEFAULT);
+        if (n < 0 || n >= MAX_NAME || H5Lget_info(group, name, &link, H5P_DEFAULT) < 0)
+            damaged(h, "its groups are damaged");
+        if (link.type != H5L_TYPE_HARD || (depth == 0 && strcmp(name, "optimizer") == 0))
+            continue;
+        hid_t id = H5Oopen(group, name, H5P_DEFAULT);
+        if (id < 0)
+            damaged(h, "its groups are damaged");
+        if (H5Iget_type(id) == H5I_GROUP) {
+            if (strcmp(name, "vars") == 0)
+                read_vars(h, id);
+            else
+                read_groups(h, id, depth + 1);
+        }
+        H5Oclose(id);
+    }
 }
 
 void weights_h5_read(Ctx *ctx, const char *path, WeightFile *file)
@@ -172,21 +245,18 @@ void weights_h5_read(Ctx *ctx, const char *path, WeightFile *file)
     hid_t id = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
     if (id < 0)
         damaged(&h, "not a readable HDF5 file: damaged or cut short");
-    hid_t root = id;
-    if (H5Aexists(id, "layer_names") <= 0 && H5Aexists(id, "layer_names0") <= 0) {
-        bool whole = H5Lexists(id, "model_weights", H5P_DEFAULT) > 0;
-        root = whole ? H5Gopen2(id, "model_weights", H5P_DEFAULT) : id;
-        if (!whole && (H5Lexists(id, "layers", H5P_DEFAULT) > 0 ||
-                       H5Lexists(id, "_layer_checkpoint_dependencies", H5P_DEFAULT) > 0))
-            damaged(&h, "a Keras 3 .weights.h5 file; save the legacy layout instead: "
-                        "model.save('model.h5')");
+    bool legacy = H5Aexists(id, "layer_names") > 0 || H5Aexists(id, "layer_names0") > 0;
+    if (!legacy && H5Lexists(id, "model_weights", H5P_DEFAULT) > 0) {
+        hid_t root = H5Gopen2(id, "model_weights", H5P_DEFAULT);
         if (root < 0)
             damaged(&h, "its group model_weights cannot be read");
+        read_legacy(&h, root);
+        H5Gclose(root);
+    } else if (!legacy && (H5Lexists(id, "layers", H5P_DEFAULT) > 0 ||
+                           H5Lexists(id, "_layer_checkpoint_dependencies", H5P_DEFAULT) > 0)) {
+        read_groups(&h, id, 0);
+    } else {
+        read_legacy(&h, id);
     }
-    Names layers = {0};
-    if (!read_list(&h, root, "layer_names", &layers))
-        damaged(&h, "an HDF5 file, but without the layer_names of Keras's weights");
-    for (uint32_t i = 0; i < layers.n; i++)
-        read_layer(&h, root, layers.at[i]);
     H5Fclose(id);
 }

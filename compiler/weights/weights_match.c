@@ -1,15 +1,14 @@
 /* weights_match.c - which layer of a file goes to which layer of the Graph.
  *
  * Candidates, tried as a whole: the names as they are, each of the backbone's tables of other eras,
- * and, for backbones whose names are Keras's counters, the n-th layer of a base by the order of the
- * file's counters. The way that fits most layers, by name and shape, wins: a file with conv2d_1 ..
- * conv2d_94 shares 93 names with conv2d .. conv2d_93, all of them shifted by one, so names alone
- * may not decide. */
+ * and, for backbones whose names are Keras's counters, the counters less what they begin with. What
+ * the spec renames goes before all of them. The way that fits most layers, by name and shape, wins:
+ * a file with conv2d_1 .. conv2d_94 shares 93 names with conv2d .. conv2d_93, all of them shifted
+ * by one, so names alone may not decide. */
 #include "compiler/base/base.h"
 #include "compiler/weights/weights_match.h"
 
 #include <ctype.h>
-#include <stdlib.h>
 
 /* The part of a parameter's name in a file that says what it is. */
 static const char *const WORDS[][5] = {
@@ -37,6 +36,8 @@ static bool ends_in_word(const char *name, const char *word)
     return before == '/' || before == '_' || before == '.';
 }
 
+/* The array that is the node's parameter, NULL when there is none. Arrays that are only counted (0,
+ * 1, ...) are the parameters in their order, when there are as many. */
 static const WeightArray *array_for(const WeightLayer *layer, const Node *node, uint32_t index)
 {
     const char *param = node->params.at[index].name;
@@ -48,10 +49,10 @@ static const WeightArray *array_for(const WeightLayer *layer, const Node *node, 
                 if (ends_in_word(layer->arrays.at[i].name, WORDS[row][w]))
                     return &layer->arrays.at[i];
     }
-    bool all = layer->arrays.n == node->params.n;
-    const char *base = all ? strrchr(layer->arrays.at[index].name, '/') : NULL;
-    bool counted = base && isdigit((unsigned char)base[1]);
-    return all && counted ? &layer->arrays.at[index] : NULL;
+    if (layer->arrays.n != node->params.n ||
+        !isdigit((unsigned char)layer->arrays.at[index].name[0]))
+        return NULL;
+    return &layer->arrays.at[index];
 }
 
 static bool same_dims(const Param *p, const WeightArray *a)
@@ -62,12 +63,22 @@ static bool same_dims(const Param *p, const WeightArray *a)
     return same;
 }
 
+/* PyTorch's layers that normalisation follows have no bias, which is one of zeros. */
+static bool has_zero_bias(const WeightLayer *layer, const Param *param)
+{
+    bool turned = false;
+    for (uint32_t i = 0; i < layer->arrays.n; i++)
+        turned |= layer->arrays.at[i].turned;
+    return turned && strcmp(param->name, "bias") == 0;
+}
+
 LayerFit weights_fit(const WeightLayer *layer, const Node *node, uint32_t *which)
 {
     LayerFit fit = FIT_WHOLE;
     for (uint32_t i = 0; i < node->params.n; i++) {
         const WeightArray *a = array_for(layer, node, i);
-        if (a && same_dims(&node->params.at[i], a))
+        const Param *p = &node->params.at[i];
+        if (a ? same_dims(p, a) : has_zero_bias(layer, p))
             continue;
         *which = i;
         if (a)
@@ -77,101 +88,52 @@ LayerFit weights_fit(const WeightLayer *layer, const Node *node, uint32_t *which
     return fit;
 }
 
-void weights_take(Node *node, const WeightLayer *layer)
+bool weights_take(Ctx *ctx, Node *node, const WeightLayer *layer)
 {
-    for (uint32_t i = 0; i < node->params.n; i++)
-        node->params.at[i].data = array_for(layer, node, i)->data;
+    bool zero = false;
+    for (uint32_t i = 0; i < node->params.n; i++) {
+        const WeightArray *a = array_for(layer, node, i);
+        Param *p = &node->params.at[i];
+        p->data = a ? a->data : arena_array(ctx->arena, float, param_size(p));
+        zero |= !a;
+    }
     node->loaded = true;
+    return zero;
 }
 
 /* ------------------------------------------------------------------- the ways */
 
-static const char *renamed(const Rename *at, uint32_t n, const char *file_name)
+/* What the map makes of a name, NULL when it does not speak of it. */
+static const char *mapped(const Rename *at, uint32_t n, const char *file_name)
 {
     for (uint32_t i = 0; i < n; i++)
         if (!strcmp(at[i].file_name, file_name))
             return at[i].layer_name;
-    return file_name;
+    return NULL;
 }
 
-static Node *node_named(const Match *m, const char *name)
+/* The node of this name in the file: as the spec renames it, else as the map does, else as it is.
+ */
+static Node *node_named(const Match *m, const Rename *map, uint32_t n_map, const char *file_name)
 {
-    return strmap_get(m->by_name, name);
+    const char *name = mapped(m->rename, m->n_rename, file_name);
+    if (!name)
+        name = mapped(map, n_map, file_name);
+    return strmap_get(m->by_name, name ? name : file_name);
 }
 
-/* Splits conv2d_12 into its base's length and 12; a bare name counts as 0. */
-static size_t split_counter(const char *name, int64_t *counter)
+/* Each node gets one layer of the file: the one that the spec renames, else the first. */
+static void settle(const Match *m, Node **to)
 {
-    size_t n = strlen(name);
-    while (n > 0 && isdigit((unsigned char)name[n - 1]))
-        n--;
-    if (n < 2 || name[n - 1] != '_' || !name[n] || strlen(name + n) > 9) {
-        *counter = 0;
-        return strlen(name);
-    }
-    *counter = strtoll(name + n, NULL, 10);
-    return n - 1;
-}
-
-/* batch_normalization_v1_3 is batch_normalization's. */
-static bool same_base(const char *a, size_t na, const char *b, size_t nb)
-{
-    if (na > 3 && !strncmp(a + na - 3, "_v1", 3))
-        na -= 3;
-    return na == nb && !strncmp(a, b, nb);
-}
-
-typedef struct Counted {
-    int64_t counter;
-    uint32_t index;
-} Counted;
-
-static int by_counter(const void *pa, const void *pb)
-{
-    const Counted *a = pa, *b = pb;
-    if (a->counter != b->counter)
-        return a->counter < b->counter ? -1 : 1;
-    return a->index < b->index ? -1 : a->index > b->index;
-}
-
-/* The n-th layer of each base in the order of counters: from file to graph. */
-static void way_by_counters(const Match *m, Node **to)
-{
-    Arena *arena = m->ctx->arena;
-    const Graph *graph = m->graph;
-    bool *done = arena_array(arena, bool, graph->nodes.n);
-    for (uint32_t k = 0; k < graph->nodes.n; k++) {
-        const Node *node = &graph->nodes.at[k];
-        int64_t counter;
-        size_t base = split_counter(node->name, &counter);
-        if (done[k] || !node->params.n || node->part != PART_BACKBONE)
-            continue;
-        ARR(Counted) ours = {0};
-        ARR(Counted) theirs = {0};
-        for (uint32_t i = k; i < graph->nodes.n; i++) {
-            const Node *other = &graph->nodes.at[i];
-            size_t n = split_counter(other->name, &counter);
-            if (other->part != PART_BACKBONE || !other->params.n ||
-                !same_base(other->name, n, node->name, base))
-                continue;
-            done[i] = true;
-            *arr_push(arena, &ours) = (Counted){counter, i};
-        }
+    bool *taken = arena_array(m->ctx->arena, bool, m->graph->nodes.n + 1);
+    for (int by_spec = 1; by_spec >= 0; by_spec--) {
         for (uint32_t i = 0; i < m->file->layers.n; i++) {
-            const char *name = m->file->layers.at[i].name;
-            size_t n = split_counter(name, &counter);
-            if (same_base(name, n, node->name, base))
-                *arr_push(arena, &theirs) = (Counted){counter, i};
-        }
-        if (ours.n)
-            qsort(ours.at, ours.n, sizeof *ours.at, by_counter);
-        if (theirs.n)
-            qsort(theirs.at, theirs.n, sizeof *theirs.at, by_counter);
-        /* the graph's own counters keep their places in the file when a slice dropped some */
-        for (uint32_t i = 0; i < ours.n; i++) {
-            int64_t place = ours.at[i].counter;
-            if (place < (int64_t)theirs.n)
-                to[theirs.at[place].index] = &graph->nodes.at[ours.at[i].index];
+            if (!to[i] || m->by_spec[i] != by_spec)
+                continue;
+            if (taken[to[i]->id])
+                to[i] = NULL;
+            else
+                taken[to[i]->id] = true;
         }
     }
 }
@@ -186,13 +148,15 @@ static uint32_t score(const Match *m, Node *const *to)
 }
 
 /* Takes the way when it fits more layers than the best so far. */
-static void try_way(Match *m, Node **to, const char *name)
+static void try_way(Match *m, Node **to, const char *name, const char *note)
 {
+    settle(m, to);
     uint32_t n = score(m, to);
     if (!m->to || n > m->score) {
         m->to = to;
         m->score = n;
         m->way = name;
+        m->note = note;
     }
 }
 
@@ -200,8 +164,10 @@ static Node **way_by_names(const Match *m, const Rename *map, uint32_t n_map)
 {
     Node **to = arena_array(m->ctx->arena, Node *, m->file->layers.n + 1);
     for (uint32_t i = 0; i < m->file->layers.n; i++) {
-        const char *name = renamed(m->rename, m->n_rename, m->file->layers.at[i].name);
-        to[i] = node_named(m, renamed(map, n_map, name));
+        const WeightLayer *layer = &m->file->layers.at[i];
+        to[i] = node_named(m, map, n_map, layer->name);
+        if (!to[i] && layer->inner)
+            to[i] = node_named(m, map, n_map, layer->inner);
     }
     return to;
 }
@@ -212,18 +178,17 @@ void weights_match(Match *m)
     m->by_name = strmap_create(m->ctx->arena);
     for (uint32_t i = 0; i < m->graph->nodes.n; i++)
         strmap_put(m->by_name, m->graph->nodes.at[i].name, &m->graph->nodes.at[i]);
-    bool counters = backbone && backbone->counter_names;
-    if (counters) {
+    m->by_spec = arena_array(m->ctx->arena, bool, m->file->layers.n + 1);
+    for (uint32_t i = 0; i < m->file->layers.n; i++)
+        m->by_spec[i] = mapped(m->rename, m->n_rename, m->file->layers.at[i].name) != NULL;
+    if (backbone && backbone->counter_names) {
         Node **to = way_by_names(m, NULL, 0);
-        for (uint32_t i = 0; i < m->file->layers.n; i++)
-            if (to[i] && to[i]->part == PART_BACKBONE)
-                to[i] = NULL;
-        way_by_counters(m, to);
-        try_way(m, to, "counters");
+        weights_by_counters(m, to);
+        try_way(m, to, "counters", NULL);
     }
-    try_way(m, way_by_names(m, NULL, 0), "");
+    try_way(m, way_by_names(m, NULL, 0), "", NULL);
     for (uint32_t k = 0; backbone && k < backbone->maps.n; k++) {
         const NameMap *map = &backbone->maps.at[k];
-        try_way(m, way_by_names(m, map->names.at, map->names.n), map->era);
+        try_way(m, way_by_names(m, map->names.at, map->names.n), map->era, map->note);
     }
 }

@@ -4,14 +4,15 @@
 
 #include <errno.h>
 
-void weights_file_add(Ctx *ctx, WeightFile *file, const char *layer, WeightArray array)
+void weights_file_add(Ctx *ctx, WeightFile *file, const char *layer, const char *inner,
+                      WeightArray array)
 {
     WeightLayer *l = file->layers.n ? &file->layers.at[file->layers.n - 1] : NULL;
     for (uint32_t i = 0; (!l || strcmp(l->name, layer) != 0) && i < file->layers.n; i++)
         l = &file->layers.at[i];
     if (!l || strcmp(l->name, layer) != 0) {
         l = arr_push(ctx->arena, &file->layers);
-        *l = (WeightLayer){.name = arena_strdup(ctx->arena, layer)};
+        *l = (WeightLayer){.name = arena_strdup(ctx->arena, layer), .inner = inner};
     }
     *arr_push(ctx->arena, &l->arrays) = array;
 }
@@ -35,6 +36,12 @@ const WeightFile *weights_open(Ctx *ctx, const char *path)
         weights_h5_read(ctx, path, file);
     else if (n > 8 && head[8] == '{')
         weights_safetensors_read(ctx, path, file);
+    else if (n > 4 && !memcmp(head, "PK\3\4", 4))
+        fatal(
+            ctx, EXIT_WEIGHTS,
+            "%s: a zip archive; of a .keras file unpack model.weights.h5, PyTorch's files save as "
+            "safetensors",
+            path);
     else
         fatal(ctx, EXIT_WEIGHTS, "%s: neither HDF5 nor safetensors", path);
     return file;

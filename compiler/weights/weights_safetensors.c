@@ -1,5 +1,6 @@
 /* weights_safetensors.c - reads safetensors: 8 bytes of length, a JSON header, the data. Tensors
- * are called layer/array (or layer.array); those of optimizers are passed over. */
+ * are called layer/array, or layer.array by PyTorch, whose weights are turned to Keras's order;
+ * those of optimizers are passed over. */
 #include "compiler/base/base.h"
 #include "compiler/weights/weights_file.h"
 
@@ -8,6 +9,7 @@
 #include <stdlib.h>
 
 enum { MAX_HEADER = 100 << 20 };
+#define MAX_ELEMENTS (INT64_C(1) << 33)
 
 typedef struct Tensors {
     Ctx *ctx;
@@ -59,14 +61,34 @@ static const float *read_data(const Tensors *t, const char *name, const char *ty
     return out;
 }
 
+/* PyTorch's OIHW to HWIO, its (out, in) to (in, out). */
+static void turn(Ctx *ctx, WeightArray *a)
+{
+    int64_t outer = a->dims[0], inner = a->dims[1], window = 1;
+    for (uint32_t i = 2; i < a->rank; i++)
+        window *= a->dims[i];
+    float *out = arena_array(ctx->arena, float, outer *inner *window + 1);
+    for (int64_t o = 0; o < outer; o++)
+        for (int64_t i = 0; i < inner; i++)
+            for (int64_t w = 0; w < window; w++)
+                out[(w * inner + i) * outer + o] = a->data[(o * inner + i) * window + w];
+    memmove(a->dims, a->dims + 2, (a->rank - 2) * sizeof *a->dims);
+    a->dims[a->rank - 2] = inner;
+    a->dims[a->rank - 1] = outer;
+    a->data = out;
+    a->turned = true;
+}
+
 static void read_tensor(const Tensors *t, const char *name, const json_t *entry, WeightFile *file)
 {
     const json_t *shape = json_object_get(entry, "shape"),
                  *place = json_object_get(entry, "data_offsets");
     const char *type = json_string_value(json_object_get(entry, "dtype"));
     const char *split = strrchr(name, '/');
+    bool torch = !split;
     split = split ? split : strrchr(name, '.');
-    if (!strncmp(name, "optimizer/", 10) || !split)
+    /* PyTorch's normalisations count their batches: no weight */
+    if (!strncmp(name, "optimizer/", 10) || !split || !strcmp(split, ".num_batches_tracked"))
         return;
     if (!type || !json_is_array(shape) || json_array_size(shape) > 8 || json_array_size(place) != 2)
         fatal(t->ctx, EXIT_WEIGHTS, "%s: tensor '%s' is badly described", t->path, name);
@@ -78,8 +100,9 @@ static void read_tensor(const Tensors *t, const char *name, const json_t *entry,
     int64_t n = 1;
     for (uint32_t i = 0; i < a.rank; i++) {
         a.dims[i] = json_integer_value(json_array_get(shape, i));
-        if (a.dims[i] < 0 || a.dims[i] > INT32_MAX || (n *= a.dims[i]) > (int64_t)1 << 33)
+        if (a.dims[i] < 0 || a.dims[i] > MAX_ELEMENTS / (n ? n : 1))
             fatal(t->ctx, EXIT_WEIGHTS, "%s: tensor '%s' has an impossible shape", t->path, name);
+        n *= a.dims[i];
     }
     json_int_t begin = json_integer_value(json_array_get(place, 0)),
                end = json_integer_value(json_array_get(place, 1));
@@ -89,7 +112,10 @@ static void read_tensor(const Tensors *t, const char *name, const json_t *entry,
               "%s: tensor '%s' lies outside of the file or has another size than its shape",
               t->path, name);
     a.data = read_data(t, name, type, (uint64_t)begin, n);
-    weights_file_add(t->ctx, file, arena_strndup(t->ctx->arena, name, (size_t)(split - name)), a);
+    if (torch && !strcmp(a.name, "weight") && a.rank >= 2)
+        turn(t->ctx, &a);
+    weights_file_add(t->ctx, file, arena_strndup(t->ctx->arena, name, (size_t)(split - name)), NULL,
+                     a);
 }
 
 /* The header, parsed; opens nothing else. */
