@@ -137,6 +137,7 @@ typedef struct Ctx {
     ARR(Diag) diags;
     DiagOptions diag_options;
     uint32_t n_errors;
+    int errors_exit;      /* exit code when there are errors; 0: EXIT_SPEC */
     jmp_buf landing;      /* set by compile.c; fatal() jumps here */
     int fatal_exit;       /* exit code of the fatal error */
     const char *fatal_message; /* NULL: none */

@@ -49,7 +49,9 @@ int compile_run(Ctx *ctx, int (*body)(Ctx *ctx, const void *arg), const void *ar
     else
         code = ctx->fatal_exit;
     temporary_remove();
-    return code == EXIT_OK && ctx->n_errors ? EXIT_SPEC : code;
+    if (ctx->n_errors && (code == EXIT_OK || code == EXIT_SPEC))
+        code = ctx->errors_exit ? ctx->errors_exit : EXIT_SPEC;
+    return code;
 }
 
 void compile_report_weights(const Compilation *done)
@@ -122,6 +124,8 @@ bool compile(Ctx *ctx, const CompileOptions *options, Stage stage, Compilation *
     weights_load(ctx, out->graph, &out->report);
     spec_note_inherited(ctx, &spec->sources, first_diag);
     say(ctx, "weights", &since);
+    if (ctx->n_errors != errors)
+        ctx->errors_exit = EXIT_WEIGHTS;
     if (ctx->n_errors != errors || stage == STAGE_WEIGHTS)
         return ctx->n_errors == errors;
 

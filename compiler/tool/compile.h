@@ -31,7 +31,7 @@ void compile_report(Ctx *ctx);
 /* What the weight files gave, to stderr; nothing when none was read. */
 void compile_report_weights(const Compilation *done);
 /* Runs body with a landing for fatal(), which leaves ctx->fatal_message, and removes what is
- * temporary. The exit code: body's, fatal()'s, or EXIT_SPEC when there were errors. */
+ * temporary. The exit code: body's, fatal()'s, or when there were errors that of the errors. */
 int compile_run(Ctx *ctx, int (*body)(Ctx *ctx, const void *arg), const void *arg);
 /* The same, and reports. */
 int compile_guard(Ctx *ctx, int (*body)(Ctx *ctx, const void *arg), const void *arg);
