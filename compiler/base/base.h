@@ -141,4 +141,11 @@ bool file_write_whole(const char *path, const void *bytes, size_t n, int mode);
 /* path joined to the folder of base_file, unless path is absolute. */
 const char *path_beside(Arena *arena, const char *base_file, const char *path);
 
+/* ------------------------------------------------------------------- path.c */
+
+/* From the root, without "." and "..". Links are not followed. */
+const char *path_absolute(Arena *arena, const char *path);
+/* target as seen from the folder of the file `from`. */
+const char *path_from(Arena *arena, const char *from, const char *target);
+
 #endif

@@ -5,5 +5,6 @@ libgraft_a_SOURCES += \
     %D%/buf.c \
     %D%/diag.c \
     %D%/file.c \
+    %D%/path.c \
     %D%/strmap.c \
     %D%/text.c
