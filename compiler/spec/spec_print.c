@@ -247,7 +247,7 @@ static const char *allow_missing_text(const Printer *p, const WeightsSpec *weigh
     }
     if (weights->allow_missing.n)
         buf_puts(&out, "]");
-    return out.n ? out.at : weights->allow_missing_any ? "true" : "false";
+    return out.n ? out.at : "true";
 }
 
 static const char *rename_text(const Printer *p, const WeightsSpec *weights)
@@ -259,15 +259,15 @@ static const char *rename_text(const Printer *p, const WeightsSpec *weights)
         buf_puts(&out, ": ");
         ytree_print_string(weights->rename.at[i].layer_name, &out);
     }
-    buf_puts(&out, weights->rename.n ? "}" : "{}");
+    buf_puts(&out, "}");
     return out.at;
 }
 
-static void add_weights_part(Printer *p, const KeyDesc *key, const char *name, const char *text)
+static void print_weights_part(Printer *p, const KeyDesc *key, const char *name, const char *text)
 {
     const char *path = arena_printf(p->ctx->arena, "%s.%s", key->path, name);
-    const YNode *node = find_node(p, path);
-    add_text(p, path, text, text, node ? node->loc : (Loc){0});
+    add_text(p, path, text, text, find_node(p, path)->loc);
+    buf_printf(&p->out, ", %s: %s", name, text);
 }
 
 static void print_weights(Printer *p, const KeyDesc *key, const WeightsSpec *weights, int indent)
@@ -277,19 +277,16 @@ static void print_weights(Printer *p, const KeyDesc *key, const WeightsSpec *wei
         return;
     const YNode *node = find_node(p, arena_printf(p->ctx->arena, "%s.file", key->path));
     const char *file = weights->random ? "random" : path_text(p, node);
-    const char *missing = allow_missing_text(p, weights), *rename = rename_text(p, weights);
     bool more = weights->allow_missing_any || weights->allow_missing.n || weights->rename.n;
     begin_key(p, key, indent);
     buf_puts(out, more ? " {file: " : " ");
     p->begun = out->n;
     ytree_print_string(file, out);
     add_value(p, key->path, node->loc, file)->file = weights->path;
-    add_weights_part(p, key, "allow_missing", missing);
-    add_weights_part(p, key, "rename", rename);
     if (weights->allow_missing_any || weights->allow_missing.n)
-        buf_printf(out, ", allow_missing: %s", missing);
+        print_weights_part(p, key, "allow_missing", allow_missing_text(p, weights));
     if (weights->rename.n)
-        buf_printf(out, ", rename: %s", rename);
+        print_weights_part(p, key, "rename", rename_text(p, weights));
     if (more)
         buf_puts(out, "}");
     end_line(p, node->loc);

@@ -17,6 +17,7 @@ enum {
     TAKES_FOR = 256,
     TAKES_VERBOSE = 512,
     TAKES_REST = 1024, /* what stands behind -- is for somebody else */
+    TAKES_MD = 2048,
 };
 
 typedef struct Args {
@@ -24,7 +25,7 @@ typedef struct Args {
     ARR(const char *) words; /* what is no option */
     ARR(SetOption) sets;
     const char *output, *target, *kind, *for_spec; /* NULL: not given */
-    bool json, origin, no_weights, weights, verbose;
+    bool json, origin, no_weights, weights, verbose, md;
     char **rest; /* NULL-terminated, NULL when there is no -- */
 } Args;
 
@@ -60,5 +61,6 @@ int cmd_schema(Ctx *ctx, const Args *args);
 int cmd_backbones(Ctx *ctx, const Args *args);
 int cmd_layers(Ctx *ctx, const Args *args);
 int cmd_weights(Ctx *ctx, const Args *args);
+int cmd_diff(Ctx *ctx, const Args *args);
 
 #endif

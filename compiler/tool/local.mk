@@ -2,6 +2,7 @@
 graftc_SOURCES += \
     %D%/cmd_build.c \
     %D%/cmd_check.c \
+    %D%/cmd_diff.c \
     %D%/cmd_emit.c \
     %D%/cmd_explain.c \
     %D%/cmd_schema.c \
@@ -9,8 +10,12 @@ graftc_SOURCES += \
     %D%/command.h \
     %D%/compile.c \
     %D%/compile.h \
+    %D%/git.c \
+    %D%/git.h \
     %D%/json_write.c \
     %D%/json_write.h \
     %D%/main.c \
+    %D%/side.c \
+    %D%/side.h \
     %D%/temporary.c \
     %D%/temporary.h

@@ -27,6 +27,11 @@ const Command COMMANDS[] = {
      "print the layers: shapes, parameters, what trains, multiply-adds", NULL},
     {"plan", cmd_plan, TAKES_SET | TAKES_TARGET | TAKES_VERBOSE, 1, 1, "SPEC",
      "print the steps and the memory of the program", NULL},
+    {"diff", cmd_diff, TAKES_SET | TAKES_TARGET | TAKES_JSON | TAKES_MD | TAKES_OUTPUT, 2, 2, "A B",
+     "say what differs between two specs, and what that does",
+     "A and B are files, or REV:FILE of the git repository that one stands in. What does not count:\n"
+     "order of keys, comments, defaults that are spelled out, other paths to the same file.\n"
+     "--set changes both. Exit code: 0 the same, 1 different, 2 trouble."},
     {"emit", cmd_emit, TAKES_SET | TAKES_TARGET | TAKES_KIND | TAKES_OUTPUT | TAKES_VERBOSE, 1, 1,
      "--kind=KIND SPEC", "print what a stage of the compiler makes",
      "Kinds: tree, spec, graph, plan, kernels, c, llvm, llvm-opt, asm, obj.\n"
@@ -62,6 +67,7 @@ static const OptionDesc OPTIONS[] = {
     {"no-weights", 0, NULL, TAKES_NO_WEIGHTS, "do not read weight files: all start random"},
     {"weights", 0, NULL, TAKES_WEIGHTS, "check that the weight files fit, too"},
     {"for", 0, "SPEC", TAKES_FOR, "match against this spec"},
+    {"md", 0, NULL, TAKES_MD, "print Markdown, for a pull request"},
     {"verbose", 'v', NULL, TAKES_VERBOSE, "say how long each stage takes"},
 };
 
@@ -180,6 +186,9 @@ static void apply_option(Ctx *ctx, Args *args, const OptionDesc *option, const c
         break;
     case TAKES_WEIGHTS:
         args->weights = true;
+        break;
+    case TAKES_MD:
+        args->md = true;
         break;
     case TAKES_VERBOSE:
         args->verbose = true;
