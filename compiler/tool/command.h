@@ -62,5 +62,6 @@ int cmd_backbones(Ctx *ctx, const Args *args);
 int cmd_layers(Ctx *ctx, const Args *args);
 int cmd_weights(Ctx *ctx, const Args *args);
 int cmd_diff(Ctx *ctx, const Args *args);
+int cmd_compare(Ctx *ctx, const Args *args);
 
 #endif

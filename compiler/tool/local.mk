@@ -2,6 +2,7 @@
 graftc_SOURCES += \
     %D%/cmd_build.c \
     %D%/cmd_check.c \
+    %D%/cmd_compare.c \
     %D%/cmd_diff.c \
     %D%/cmd_emit.c \
     %D%/cmd_explain.c \
@@ -15,7 +16,11 @@ graftc_SOURCES += \
     %D%/json_write.c \
     %D%/json_write.h \
     %D%/main.c \
+    %D%/run_folder.c \
+    %D%/run_folder.h \
     %D%/side.c \
     %D%/side.h \
+    %D%/table.c \
+    %D%/table.h \
     %D%/temporary.c \
     %D%/temporary.h

@@ -32,6 +32,11 @@ const Command COMMANDS[] = {
      "A and B are files, or REV:FILE of the git repository that one stands in. What does not count:\n"
      "order of keys, comments, defaults that are spelled out, other paths to the same file.\n"
      "--set changes both. Exit code: 0 the same, 1 different, 2 trouble."},
+    {"compare", cmd_compare, TAKES_SET | TAKES_TARGET | TAKES_JSON | TAKES_MD | TAKES_OUTPUT, 1,
+     UINT32_MAX, "SPEC_OR_RUN...", "print a table of many specs or runs: what differs, what it costs",
+     "A run is a folder that a program's train made, or one with such folders in it:\n"
+     "  graftc compare specs/*.graft.yaml\n"
+     "  graftc compare runs/"},
     {"emit", cmd_emit, TAKES_SET | TAKES_TARGET | TAKES_KIND | TAKES_OUTPUT | TAKES_VERBOSE, 1, 1,
      "--kind=KIND SPEC", "print what a stage of the compiler makes",
      "Kinds: tree, spec, graph, plan, kernels, c, llvm, llvm-opt, asm, obj.\n"
