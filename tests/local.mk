@@ -35,6 +35,7 @@ tap_tests = $(golden_tests) \
     %D%/arrows.tap \
     %D%/size.tap \
     %D%/backbones.tap \
+    %D%/git.tap \
     %D%/graph.tap \
     %D%/golden.tap \
     %D%/quickstart.tap \

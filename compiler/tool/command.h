@@ -18,6 +18,7 @@ enum {
     TAKES_VERBOSE = 512,
     TAKES_REST = 1024, /* what stands behind -- is for somebody else */
     TAKES_MD = 2048,
+    TAKES_REMOVE = 4096,
 };
 
 typedef struct Args {
@@ -25,7 +26,7 @@ typedef struct Args {
     ARR(const char *) words; /* what is no option */
     ARR(SetOption) sets;
     const char *output, *target, *kind, *for_spec; /* NULL: not given */
-    bool json, origin, no_weights, weights, verbose, md;
+    bool json, origin, no_weights, weights, verbose, md, remove;
     char **rest; /* NULL-terminated, NULL when there is no -- */
 } Args;
 
@@ -63,5 +64,9 @@ int cmd_layers(Ctx *ctx, const Args *args);
 int cmd_weights(Ctx *ctx, const Args *args);
 int cmd_diff(Ctx *ctx, const Args *args);
 int cmd_compare(Ctx *ctx, const Args *args);
+int cmd_git_setup(Ctx *ctx, const Args *args);
+int cmd_git_diff(Ctx *ctx, const Args *args);
+int cmd_git_text(Ctx *ctx, const Args *args);
+int cmd_git_merge(Ctx *ctx, const Args *args);
 
 #endif

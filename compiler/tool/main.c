@@ -51,6 +51,17 @@ const Command COMMANDS[] = {
      "PATTERN is a name with * and ?, as in `frozen`."},
     {"weights", cmd_weights, TAKES_SET | TAKES_FOR, 2, 2, "inspect FILE",
      "list the layers of a weight file", "With --for SPEC: what would match, and by which names."},
+    {"git-setup", cmd_git_setup, TAKES_REMOVE, 0, 0, "",
+     "let git show specs by meaning and check merged ones",
+     "Writes `*.graft.yaml diff=graft merge=graft` into .gitattributes and what that stands for into\n"
+     ".git/config. `git diff` then shows graftc diff, `git log -p` and `git show` the resolved specs\n"
+     "line by line, and a merge that leaves a broken spec is a conflict."},
+    {"git-diff", cmd_git_diff, 0, 1, 9, "PATH OLD_FILE OLD_HEX OLD_MODE NEW_FILE NEW_HEX NEW_MODE",
+     "called by git: show what differs in a spec", "See graftc git-setup."},
+    {"git-text", cmd_git_text, 0, 1, 1, "FILE", "called by git: print a spec as lines to compare",
+     "See graftc git-setup."},
+    {"git-merge", cmd_git_merge, 0, 5, 5, "BASE OURS THEIRS MARKER_SIZE PATH",
+     "called by git: merge a spec and check it", "See graftc git-setup."},
 };
 const size_t N_COMMANDS = COUNT_OF(COMMANDS);
 
@@ -73,6 +84,7 @@ static const OptionDesc OPTIONS[] = {
     {"weights", 0, NULL, TAKES_WEIGHTS, "check that the weight files fit, too"},
     {"for", 0, "SPEC", TAKES_FOR, "match against this spec"},
     {"md", 0, NULL, TAKES_MD, "print Markdown, for a pull request"},
+    {"remove", 0, NULL, TAKES_REMOVE, "undo it"},
     {"verbose", 'v', NULL, TAKES_VERBOSE, "say how long each stage takes"},
 };
 
@@ -194,6 +206,9 @@ static void apply_option(Ctx *ctx, Args *args, const OptionDesc *option, const c
         break;
     case TAKES_MD:
         args->md = true;
+        break;
+    case TAKES_REMOVE:
+        args->remove = true;
         break;
     case TAKES_VERBOSE:
         args->verbose = true;
