@@ -29,11 +29,12 @@ const Command COMMANDS[] = {
      "print the steps and the memory of the program", NULL},
     {"diff", cmd_diff, TAKES_SET | TAKES_TARGET | TAKES_JSON | TAKES_MD | TAKES_OUTPUT, 2, 2, "A B",
      "say what differs between two specs, and what that does",
-     "A and B are files, or REV:FILE of the git repository that one stands in. What does not count:\n"
-     "order of keys, comments, defaults that are spelled out, other paths to the same file.\n"
+     "A and B are files, or REV:FILE inside of a git repository. What does not count: order of\n"
+     "keys, comments, defaults that are spelled out, other paths to the same file.\n"
      "--set changes both. Exit code: 0 the same, 1 different, 2 trouble."},
     {"compare", cmd_compare, TAKES_SET | TAKES_TARGET | TAKES_JSON | TAKES_MD | TAKES_OUTPUT, 1,
-     UINT32_MAX, "SPEC_OR_RUN...", "print a table of many specs or runs: what differs, what it costs",
+     UINT32_MAX, "SPEC_OR_RUN...",
+     "print a table of many specs or runs: what differs, what it costs",
      "A run is a folder that a program's train made, or one with such folders in it:\n"
      "  graftc compare specs/*.graft.yaml\n"
      "  graftc compare runs/"},
@@ -53,9 +54,9 @@ const Command COMMANDS[] = {
      "list the layers of a weight file", "With --for SPEC: what would match, and by which names."},
     {"git-setup", cmd_git_setup, TAKES_REMOVE, 0, 0, "",
      "let git show specs by meaning and check merged ones",
-     "Writes `*.graft.yaml diff=graft merge=graft` into .gitattributes and what that stands for into\n"
-     ".git/config. `git diff` then shows graftc diff, `git log -p` and `git show` the resolved specs\n"
-     "line by line, and a merge that leaves a broken spec is a conflict."},
+     "Writes `*.graft.yaml diff=graft merge=graft` into .gitattributes and what that stands for\n"
+     "into .git/config. `git diff` then shows graftc diff, `git log -p` and `git show` the resolved\n"
+     "specs line by line, and a merge that leaves a broken spec is a conflict."},
     {"git-diff", cmd_git_diff, 0, 1, 9, "PATH OLD_FILE OLD_HEX OLD_MODE NEW_FILE NEW_HEX NEW_MODE",
      "called by git: show what differs in a spec", "See graftc git-setup."},
     {"git-text", cmd_git_text, 0, 1, 1, "FILE", "called by git: print a spec as lines to compare",
