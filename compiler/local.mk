@@ -25,4 +25,5 @@ include %D%/weights/local.mk
 include %D%/kernel/local.mk
 include %D%/plan/local.mk
 include %D%/emit/local.mk
+include %D%/diff/local.mk
 include %D%/tool/local.mk

@@ -15,7 +15,7 @@ _graftc_files() {
     fi
 }
 
-_graftc_commands='build run check resolve summary plan emit explain schema docs backbones layers weights help --help --version'
+_graftc_commands='build run check resolve summary plan diff compare emit explain schema docs backbones layers weights git-setup git-diff git-text git-merge help --help --version'
 
 # Values of a key.
 _graftc_value() {
@@ -65,6 +65,8 @@ _graftc_options() {
     resolve) _graftc_words '--output --set --origin --color --help' ;;
     summary) _graftc_words '--set --json --strict --no-notes --color --help' ;;
     plan) _graftc_words '--set --target --strict --no-notes --verbose --color --help' ;;
+    diff) _graftc_words '--output --set --target --json --md --color --help' ;;
+    compare) _graftc_words '--output --set --target --json --md --color --help' ;;
     emit) _graftc_words '--output --set --target --kind --strict --no-notes --verbose --color --help' ;;
     explain) _graftc_words '--color --help' ;;
     schema) _graftc_words '--output --color --help' ;;
@@ -72,6 +74,10 @@ _graftc_options() {
     backbones) _graftc_words '--color --help' ;;
     layers) _graftc_words '--color --help' ;;
     weights) _graftc_words '--set --for --color --help' ;;
+    git-setup) _graftc_words '--remove --color --help' ;;
+    git-diff) _graftc_words '--color --help' ;;
+    git-text) _graftc_words '--color --help' ;;
+    git-merge) _graftc_words '--color --help' ;;
     esac
 }
 
@@ -85,6 +91,9 @@ _graftc_word() {
     'resolve 0') _graftc_files '*.yaml' ;;
     'summary 0') _graftc_files '*.yaml' ;;
     'plan 0') _graftc_files '*.yaml' ;;
+    'diff 0') : ;;
+    'diff 1') : ;;
+    'compare '*) : ;;
     'emit 0') _graftc_files '*.yaml' ;;
     'explain 0') _graftc_words 'graft extends name data data.format data.train data.test data.on_error input input.shape input.preprocessing upsampling backbone backbone.name backbone.weights backbone.weights.file backbone.weights.allow_missing backbone.weights.rename backbone.slice backbone.frozen backbone.frozen.freeze backbone.frozen.unfreeze backbone.frozen.freeze_until backbone.frozen.unfreeze_from backbone.frozen.unfreeze_last backbone.precision head weights weights.file weights.allow_missing weights.rename training training.loss training.metrics training.optimizer training.optimizer.Adam training.optimizer.Adam.learning_rate training.optimizer.Adam.beta_1 training.optimizer.Adam.beta_2 training.optimizer.Adam.epsilon training.optimizer.SGD training.optimizer.SGD.learning_rate training.optimizer.SGD.momentum training.optimizer.SGD.nesterov training.batch_size training.validation_batch_size training.epochs training.shuffle training.seed Conv2D BatchNormalization ZeroPadding2D MaxPooling2D AveragePooling2D GlobalAveragePooling2D GlobalMaxPooling2D Add Concatenate Activation ReLU UpSampling2D Flatten Dense Dropout yaml-syntax yaml-bytes yaml-size yaml-depth yaml-documents yaml-alias yaml-anchor yaml-tag yaml-merge yaml-key empty-file too-long extends-file extends-cycle extends-depth set-path unknown-key duplicate-key missing-key wrong-type out-of-range bad-word bad-value bad-name empty-list duplicate-name unknown-layer unknown-argument missing-argument layer-entry layer-place layer-name layer-input layer-inputs shape-too-small shape-too-large head-output loss-activation unknown-backbone backbone-file unknown-name unmatched-rule unknown-input unknown-parameter missing-parameter block-parameter block-name recursive-block too-many-layers weights-nothing weights-missing weights-names rename-nothing weights-shape weights-not-finite allow-missing unused-block rule-without-effect class-count slice-in-block preprocessing hidden-softmax learning-rate' ;;
     'docs 0') _graftc_words 'language.md graft-spec.5 graftc.1 graftc.bash _graftc graft.dict' ;;
@@ -92,6 +101,19 @@ _graftc_word() {
     'layers 1') : ;;
     'weights 0') _graftc_words 'inspect' ;;
     'weights 1') _graftc_files ;;
+    'git-diff 0') : ;;
+    'git-diff 1') : ;;
+    'git-diff 2') : ;;
+    'git-diff 3') : ;;
+    'git-diff 4') : ;;
+    'git-diff 5') : ;;
+    'git-diff 6') : ;;
+    'git-text 0') _graftc_files ;;
+    'git-merge 0') : ;;
+    'git-merge 1') : ;;
+    'git-merge 2') : ;;
+    'git-merge 3') : ;;
+    'git-merge 4') : ;;
     esac
 }
 

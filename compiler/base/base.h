@@ -142,6 +142,7 @@ typedef struct Ctx {
     int fatal_exit;       /* exit code of the fatal error */
     const char *fatal_message; /* NULL: none */
     bool verbose;
+    const struct FileSource *source; /* NULL: every file is in the file system */
 } Ctx;
 
 /* The user's fault: recorded, the stage goes on. The returned Diag may be given a hint until the
@@ -175,8 +176,20 @@ _Noreturn void bug_at(const char *file, int line, const char *fmt, ...) PRINTF_L
 
 /* ------------------------------------------------------------------- file.c */
 
+/* Texts that are not where their paths say: of a revision in git, of a merge under way. */
+typedef struct FileSource {
+    /* false: the path is none of the source's. Else *out is the file, NULL with errno set when there
+     * is none. */
+    bool (*read)(Ctx *ctx, const struct FileSource *self, const char *path, const SourceFile **out);
+    const char *prefix, *folder; /* paths that begin with prefix: where such a file would lie */
+} FileSource;
+
 /* Whole file; NULL with errno set when it cannot be read. */
 const SourceFile *file_read(Ctx *ctx, const char *path);
+/* The path without links and ".."; NULL with errno set when there is no such file. */
+const char *file_real(Ctx *ctx, const char *path);
+/* Where the path leads in the file system, whatever the source of the text that it stands in. */
+const char *file_place(Ctx *ctx, const char *path);
 /* Temporary file in the same folder, fsync, rename. false with errno set on failure; nothing half-written. */
 bool file_write_whole(const char *path, const void *bytes, size_t n, int mode);
 /* Names of the folders in a folder, sorted by bytes; hidden ones do not exist. NULL when it cannot
@@ -184,5 +197,12 @@ bool file_write_whole(const char *path, const void *bytes, size_t n, int mode);
 const char *const *folder_names(Ctx *ctx, const char *path, uint32_t *n);
 /* path joined to the folder of base_file, unless path is absolute. */
 const char *path_beside(Arena *arena, const char *base_file, const char *path);
+
+/* ------------------------------------------------------------------- path.c */
+
+/* From the root, without "." and "..". Links are not followed. */
+const char *path_absolute(Arena *arena, const char *path);
+/* target as seen from the folder of the file `from`. */
+const char *path_from(Arena *arena, const char *from, const char *target);
 
 #endif

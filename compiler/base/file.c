@@ -29,8 +29,36 @@ static ssize_t read_up_to(Ctx *ctx, int fd, size_t size, char **text)
     return (ssize_t)n;
 }
 
+/* A path of ctx->source's that is in no folder of the file system. */
+static bool is_elsewhere(const Ctx *ctx, const char *path)
+{
+    const FileSource *source = ctx->source;
+    return source && source->prefix && strncmp(path, source->prefix, strlen(source->prefix)) == 0;
+}
+
+const char *file_place(Ctx *ctx, const char *path)
+{
+    if (!is_elsewhere(ctx, path))
+        return path;
+    const char *rest = path + strlen(ctx->source->prefix);
+    return arena_printf(ctx->arena, "%s/%s", ctx->source->folder, rest);
+}
+
+const char *file_real(Ctx *ctx, const char *path)
+{
+    if (is_elsewhere(ctx, path))
+        return path_absolute(ctx->arena, path);
+    char *real = realpath(path, NULL);
+    const char *out = real ? arena_strdup(ctx->arena, real) : NULL;
+    free(real);
+    return out;
+}
+
 const SourceFile *file_read(Ctx *ctx, const char *path)
 {
+    const SourceFile *other;
+    if (ctx->source && ctx->source->read(ctx, ctx->source, path, &other))
+        return other;
     /* O_NONBLOCK: a named pipe must not make us wait; it is refused below */
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0)

@@ -7,5 +7,6 @@ libgraft_a_SOURCES += \
     %D%/diag_print.c \
     %D%/file.c \
     %D%/rule.def \
+    %D%/path.c \
     %D%/strmap.c \
     %D%/text.c

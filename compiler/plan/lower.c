@@ -42,9 +42,11 @@ BufId lower_rodata(Lower *lw, const char *name, int64_t n, RodataFill fill, void
         return *known;
     BufId *id = arena_new(lw->ctx->arena, BufId);
     *id = new_buffer(lw, name, BUF_RODATA, KE_F32, n);
-    float *data = arena_array(lw->ctx->arena, float, n);
-    fill(data, arg);
-    lw->plan->buffers.at[*id].data = data;
+    if (lw->plan->valued) {
+        float *data = arena_array(lw->ctx->arena, float, n);
+        fill(data, arg);
+        lw->plan->buffers.at[*id].data = data;
+    }
     strmap_put(lw->rodata, name, id);
     return *id;
 }

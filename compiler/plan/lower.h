@@ -59,7 +59,7 @@ static inline int64_t lower_elems(const Lower *lw, const Node *node)
 BufId lower_value(Lower *lw, NodeId node);     /* output of a node that was lowered */
 BufId lower_new_value(Lower *lw, NodeId node); /* its output buffer, to be written now */
 BufId lower_scratch(Lower *lw, const char *name, int64_t n); /* float32, in this phase */
-/* Constant data, made once a name: fill is called when the name is new. */
+/* Constant data, made once a name: fill is called when the name is new and the plan has values. */
 typedef void (*RodataFill)(float *data, void *arg);
 BufId lower_rodata(Lower *lw, const char *name, int64_t n, RodataFill fill, void *arg);
 /* The same rounded to bfloat16: fill still writes float32. */
@@ -96,7 +96,8 @@ typedef struct ParamRef {
     bool trainable;
 } ParamRef;
 ParamRef lower_param(Lower *lw, const Node *node, const char *name);
-/* Values of a parameter: as loaded, or start values drawn from the seed. Keras's order. */
+/* Values of a parameter: as loaded, or start values drawn from the seed. Keras's order. In a plan
+ * without values: a pointer that is not read. */
 const float *lower_param_values(Lower *lw, const Node *node, const Param *param);
 /* rows x cols, row-major, into panels. */
 void lower_pack_panels(float *out, const float *in, int64_t rows, int64_t cols, int64_t panel);

@@ -63,8 +63,11 @@ static double normal(uint64_t key, uint64_t i, bool cut)
 
 const float *lower_param_values(Lower *lw, const Node *node, const Param *param)
 {
+    static const float unread[1];
     if (param->data)
         return param->data;
+    if (!lw->plan->valued)
+        return unread;
     int64_t n = param_size(param);
     float *out = arena_array(lw->ctx->arena, float, n), scale = 1;
     GrtInit init = start_of(param, &scale);
@@ -149,7 +152,8 @@ static void register_params(Lower *lw, const Node *node)
                 s < g->n_slots
                     ? lower_state(lw, join(lw, node->name, p->name, s ? ".v" : ".m"), KE_F32, size)
                     : BUF_NONE;
-        if (p->data) {
+        bool loaded = p->data || (!plan->valued && node->loaded);
+        if (loaded) {
             Fill f = {.values = p->data, .rows = g->rows, .cols = g->cols};
             data = lower_rodata(lw, join(lw, node->name, p->name, ".start"), param_size(p),
                                 fill_plain, &f);
@@ -157,7 +161,7 @@ static void register_params(Lower *lw, const Node *node)
         g = &plan->params.at[index];
         g->value = value;
         memcpy(g->slot, slots, sizeof slots);
-        if (p->data)
+        if (loaded)
             g->init = GRT_INIT_DATA;
         *arr_push(lw->ctx->arena, &plan->param_data) = data;
     }

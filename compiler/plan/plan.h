@@ -65,12 +65,16 @@ typedef struct Plan {
     GrtIo io;
     int64_t feature_size, head_input_size;
     uint64_t block_bytes, rodata_bytes;
-    char prefix_hash[17];
+    bool valued;          /* constants have their values; without: sizes only, data is NULL */
+    char prefix_hash[17]; /* without values: of the constants' names and sizes in their place */
 } Plan;
 
 /* Graph with weights -> Plan (plan_build.c): cuts the frozen prefix, lowers the layers of each
  * phase (lower.h), lays the buffers out (plan_memory.c). */
 Plan *plan_build(Ctx *ctx, const Graph *graph, Target target);
+/* The same steps, kernels and sizes without the values of the constants, in a fraction of the time:
+ * nothing can be made of it, only said. Layers count as loaded where node->loaded says so. */
+Plan *plan_sizes(Ctx *ctx, const Graph *graph, Target target);
 void plan_layout(Ctx *ctx, Plan *plan); /* plan_memory.c */
 /* No two live buffers overlap; every step's arguments fit its kernel; bug() when broken. */
 void plan_verify(const Plan *plan);

@@ -211,6 +211,16 @@ static void lower_eval(Lower *lw, const Boundary *b)
     pack_step(lw, graph->head_input, plan->io.eval_head_input, plan->head_input_size, 0);
 }
 
+static void hash_constant(XXH3_state_t *state, const PlanBuffer *b)
+{
+    if (b->data) {
+        XXH3_64bits_update(state, b->data, (size_t)b->n * kelem_size(b->elem));
+        return;
+    }
+    XXH3_64bits_update(state, b->name, strlen(b->name));
+    XXH3_64bits_update(state, &b->n, sizeof b->n);
+}
+
 /* Of everything that decides the features: kernels, how they are chained, constants. */
 static void hash_prefix(Ctx *ctx, Plan *plan)
 {
@@ -225,7 +235,7 @@ static void hash_prefix(Ctx *ctx, Plan *plan)
         for (uint32_t k = 0; k < step->kernel->n_buffers && !step->kernel->buffers[k].local; k++) {
             const PlanBuffer *b = &plan->buffers.at[step->args[k]];
             if (b->kind == BUF_RODATA)
-                XXH3_64bits_update(state, b->data, (size_t)b->n * kelem_size(b->elem));
+                hash_constant(state, b);
             else
                 XXH3_64bits_update(state, b->name, strlen(b->name));
         }
@@ -280,11 +290,12 @@ static Lower begin_lower(Ctx *ctx, Plan *plan)
     return lw;
 }
 
-Plan *plan_build(Ctx *ctx, const Graph *graph, Target target)
+static Plan *build(Ctx *ctx, const Graph *graph, Target target, bool valued)
 {
     Plan *plan = arena_new(ctx->arena, Plan);
     plan->graph = graph;
     plan->target = target;
+    plan->valued = valued;
     Lower lw = begin_lower(ctx, plan);
     Boundary b = find_boundary(ctx, graph, lw.prefix);
     plan->feature_size = b.size;
@@ -303,4 +314,14 @@ Plan *plan_build(Ctx *ctx, const Graph *graph, Target target)
     hash_prefix(ctx, plan);
     plan_layout(ctx, plan);
     return plan;
+}
+
+Plan *plan_build(Ctx *ctx, const Graph *graph, Target target)
+{
+    return build(ctx, graph, target, true);
+}
+
+Plan *plan_sizes(Ctx *ctx, const Graph *graph, Target target)
+{
+    return build(ctx, graph, target, false);
 }

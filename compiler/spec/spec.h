@@ -130,6 +130,21 @@ const char *spec_canonical(Ctx *ctx, const Spec *spec);
 /* The same with the place where each value comes from behind it, as a comment. */
 const char *spec_with_origins(Ctx *ctx, const Spec *spec);
 
+/* One value of the resolved spec. */
+typedef struct SpecValue {
+    const char *path;  /* as --set takes it: training.epochs, head[1].Dense.units */
+    const char *text;  /* as canonical YAML, in one line */
+    const char *plain; /* the same as a text of its own; NULL: `text` is JSON as it stands */
+    const char *file;  /* of a path: where it leads, as seen from the working directory; else NULL */
+    Loc loc;           /* what gives it; no file: a default */
+    const struct KeyDesc *list; /* it belongs to an entry of this list of layers; NULL: to none */
+    uint32_t item;              /* the entry's place in it */
+    const char *name;           /* the argument; NULL: the entry itself, as far as it is written */
+} SpecValue;
+typedef ARR(SpecValue) SpecValues;
+/* The values that spec_canonical prints, in its order. */
+SpecValues spec_values(Ctx *ctx, const Spec *spec);
+
 /* ---------------------------------------------------------------- schema.c */
 
 typedef enum {

@@ -4,7 +4,6 @@
 #include "compiler/spec/spec_value.h"
 
 #include <errno.h>
-#include <stdlib.h>
 
 enum { MAX_EXTENDS = 64, MAX_CHAIN = 16 }; /* files in all; files one in the other */
 
@@ -139,15 +138,13 @@ static YNode *load_base(Loader *loader, const Chain *up, const YNode *entry)
     if (!value_string(ctx, entry, "extends", "a path or a list of paths", &text))
         return NULL;
     const char *path = path_beside(ctx->arena, entry->loc.file->path, text);
-    char *real = realpath(path, NULL);
+    const char *real = file_real(ctx, path);
     const SourceFile *file = real ? file_read(ctx, path) : NULL;
     if (!file) {
         diag_error(ctx, entry->loc, R_extends_file, "cannot read %s: %s", path, strerror(errno));
-        free(real);
         return NULL;
     }
-    Chain chain = {up, path, arena_strdup(ctx->arena, real)};
-    free(real);
+    Chain chain = {up, path, real};
     if (!check_cycle(loader, up, path, chain.real, entry->loc))
         return NULL;
     if (loader->sources->n == MAX_EXTENDS) {
@@ -193,9 +190,8 @@ YNode *spec_tree(Ctx *ctx, const char *path, const SourceFile **file, SpecSource
     *file = file_read(ctx, path);
     if (!*file)
         fatal(ctx, EXIT_FILE, "cannot read %s: %s", path, strerror(errno));
-    char *real = realpath(path, NULL);
-    Chain chain = {NULL, path, arena_strdup(ctx->arena, real ? real : path)};
-    free(real);
+    const char *real = file_real(ctx, path);
+    Chain chain = {NULL, path, real ? real : path};
     Loader loader = {ctx, sources};
     return load(&loader, &chain, *file);
 }

@@ -21,6 +21,8 @@ enum {
     TAKES_STRICT = 4096,
     TAKES_NO_NOTES = 8192,
     TAKES_SARIF = 16384,
+    TAKES_MD = 32768,
+    TAKES_REMOVE = 65536,
 };
 
 typedef struct Args {
@@ -28,7 +30,7 @@ typedef struct Args {
     ARR(const char *) words; /* what is no option */
     ARR(SetOption) sets;
     const char *output, *target, *kind, *for_spec; /* NULL: not given */
-    bool json, sarif, origin, no_weights, weights, verbose;
+    bool json, sarif, origin, no_weights, weights, verbose, md, remove;
     DiagOptions diag;
     char **rest; /* NULL-terminated, NULL when there is no -- */
 } Args;
@@ -89,5 +91,11 @@ int cmd_docs(Ctx *ctx, const Args *args);
 int cmd_backbones(Ctx *ctx, const Args *args);
 int cmd_layers(Ctx *ctx, const Args *args);
 int cmd_weights(Ctx *ctx, const Args *args);
+int cmd_diff(Ctx *ctx, const Args *args);
+int cmd_compare(Ctx *ctx, const Args *args);
+int cmd_git_setup(Ctx *ctx, const Args *args);
+int cmd_git_diff(Ctx *ctx, const Args *args);
+int cmd_git_text(Ctx *ctx, const Args *args);
+int cmd_git_merge(Ctx *ctx, const Args *args);
 
 #endif

@@ -91,6 +91,17 @@ static void forget_weights(Spec *spec)
     spec->weights = (WeightsSpec){0};
 }
 
+/* As if every layer that a weight file is for were in the file. */
+static void assume_loaded(Graph *graph)
+{
+    const Spec *spec = graph->spec;
+    for (uint32_t i = 0; i < graph->nodes.n; i++) {
+        Node *node = &graph->nodes.at[i];
+        node->loaded = node->params.n && (spec->weights.path || (spec->backbone_weights.path &&
+                                                                 node->part == PART_BACKBONE));
+    }
+}
+
 bool compile(Ctx *ctx, const CompileOptions *options, Stage stage, Compilation *out)
 {
     uint32_t first_diag = ctx->diags.n, errors = ctx->n_errors;
@@ -120,6 +131,12 @@ bool compile(Ctx *ctx, const CompileOptions *options, Stage stage, Compilation *
     if (stage == STAGE_GRAPH)
         return ctx->n_errors == errors;
 
+    if (options->no_values) {
+        assume_loaded(out->graph);
+        out->plan = plan_sizes(ctx, out->graph, target_resolve(ctx, options->target));
+        say(ctx, "plan", &since);
+        return ctx->n_errors == errors;
+    }
     first_diag = ctx->diags.n;
     weights_load(ctx, out->graph, &out->report);
     spec_note_inherited(ctx, &spec->sources, first_diag);

@@ -14,6 +14,7 @@ typedef struct CompileOptions {
     uint32_t n_sets;
     const char *target;      /* NULL: native */
     bool no_weights;         /* weights count as random: summary, plan, emit without the files */
+    bool no_values;          /* a plan of sizes only, weight files count as complete: diff, compare */
 } CompileOptions;
 
 typedef struct Compilation {

@@ -33,6 +33,17 @@ const Command COMMANDS[] = {
      "print the layers: shapes, parameters, what trains, multiply-adds", NULL},
     {"plan", cmd_plan, COMPILES | TAKES_TARGET | TAKES_VERBOSE, 1, 1, "SPEC",
      "print the steps and the memory of the program", NULL},
+    {"diff", cmd_diff, TAKES_SET | TAKES_TARGET | TAKES_JSON | TAKES_MD | TAKES_OUTPUT, 2, 2, "A B",
+     "say what differs between two specs, and what that does",
+     "A and B are files, or REV:FILE inside of a git repository. What does not count: order of\n"
+     "keys, comments, defaults that are spelled out, other paths to the same file.\n"
+     "--set changes both. Exit code: 0 the same, 1 different, 2 trouble."},
+    {"compare", cmd_compare, TAKES_SET | TAKES_TARGET | TAKES_JSON | TAKES_MD | TAKES_OUTPUT, 1,
+     UINT32_MAX, "SPEC_OR_RUN...",
+     "print a table of many specs or runs: what differs, what it costs",
+     "A run is a folder that a program's train made, or one with such folders in it:\n"
+     "  graftc compare specs/*.graft.yaml\n"
+     "  graftc compare runs/"},
     {"emit", cmd_emit, COMPILES | TAKES_TARGET | TAKES_KIND | TAKES_OUTPUT | TAKES_VERBOSE, 1, 1,
      "--kind=KIND SPEC", "print what a stage of the compiler makes",
      "Weight files are not read: the read-only data is left to the linker."},
@@ -48,6 +59,17 @@ const Command COMMANDS[] = {
      "PATTERN is a name with * and ?, as in `frozen`."},
     {"weights", cmd_weights, TAKES_SET | TAKES_FOR, 2, 2, "inspect FILE",
      "list the layers of a weight file", "With --for SPEC: what would match, and by which names."},
+    {"git-setup", cmd_git_setup, TAKES_REMOVE, 0, 0, "",
+     "let git show specs by meaning and check merged ones",
+     "Writes `*.graft.yaml diff=graft merge=graft` into .gitattributes and what that stands for\n"
+     "into .git/config. `git diff` then shows graftc diff, `git log -p` and `git show` the resolved\n"
+     "specs line by line, and a merge that leaves a broken spec is a conflict."},
+    {"git-diff", cmd_git_diff, 0, 1, 9, "PATH OLD_FILE OLD_HEX OLD_MODE NEW_FILE NEW_HEX NEW_MODE",
+     "called by git: show what differs in a spec", "See graftc git-setup."},
+    {"git-text", cmd_git_text, 0, 1, 1, "FILE", "called by git: print a spec as lines to compare",
+     "See graftc git-setup."},
+    {"git-merge", cmd_git_merge, 0, 5, 5, "BASE OURS THEIRS MARKER_SIZE PATH",
+     "called by git: merge a spec and check it", "See graftc git-setup."},
 };
 const size_t N_COMMANDS = COUNT_OF(COMMANDS);
 
@@ -64,6 +86,8 @@ const OptionDesc OPTIONS[] = {
     {"no-weights", 0, NULL, TAKES_NO_WEIGHTS, "do not read weight files: all start random"},
     {"weights", 0, NULL, TAKES_WEIGHTS, "check that the weight files fit, too"},
     {"for", 0, "SPEC", TAKES_FOR, "match against this spec"},
+    {"md", 0, NULL, TAKES_MD, "print Markdown, for a pull request"},
+    {"remove", 0, NULL, TAKES_REMOVE, "undo it"},
     {"verbose", 'v', NULL, TAKES_VERBOSE, "say how long each stage takes"},
     {"color", 0, "WHEN", TAKES_COLOR, "colours of messages"},
 };
@@ -203,6 +227,12 @@ static void apply_option(Ctx *ctx, Args *args, const OptionDesc *option, const c
         break;
     case TAKES_WEIGHTS:
         args->weights = true;
+        break;
+    case TAKES_MD:
+        args->md = true;
+        break;
+    case TAKES_REMOVE:
+        args->remove = true;
         break;
     case TAKES_VERBOSE:
         args->verbose = true;
