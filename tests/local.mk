@@ -29,7 +29,8 @@ unit_tests = \
 golden_tests = \
     %D%/error.tap \
     %D%/spec.tap \
-    %D%/backbone_errors.tap
+    %D%/backbone_errors.tap \
+    %D%/benchmark.tap
 tap_tests = $(golden_tests) \
     %D%/arrows.tap \
     %D%/size.tap \
@@ -47,7 +48,7 @@ check_PROGRAMS += $(unit_tests)
 EXTRA_DIST += $(tap_tests) $(long_tests) \
     %D%/tap.sh %D%/count.sh %D%/setup.sh %D%/installcheck.sh \
     %D%/make_backbones.py %D%/make_golden.py %D%/make_reference.py \
-    %D%/backbones %D%/error %D%/golden %D%/reference %D%/spec
+    %D%/backbones %D%/benchmark %D%/error %D%/golden %D%/reference %D%/spec
 
 %C%_unit_base_LDADD = $(graft_libs)
 %C%_unit_spec_LDADD = $(graft_libs)

@@ -1,0 +1,212 @@
+# report.py - from the samples of a run to ratios, and to the page.
+import os
+
+from measures import (BUILD_TARGET, EPOCHS, EXPERT_TARGETS, EXPERT_TITLE, MEASURES, NETWORKS, OURS,
+                      SYSTEMS, TEST_SHARE, BATCH)
+from machine import QUIET
+
+BEGIN = "<!-- what follows is written by benchmarks/run.py -->"
+END = "<!-- what run.py writes ends here -->"
+WORST_STEPS = 6
+
+
+# ------------------------------------------------------------------ arithmetic
+
+def best(results, network, measure, system):
+    """The smallest sample, or None."""
+    found = [s for s in results["samples"]
+             if (s["network"], s["measure"], s["system"]) == (network, measure, system)]
+    return min(found, key=lambda s: s["value"]) if found else None
+
+
+def best_peer(results, network, measure):
+    found = [best(results, network, measure, system) for system in MEASURES[measure].peers]
+    found = [sample for sample in found if sample is not None]
+    return min(found, key=lambda s: s["value"]) if found else None
+
+
+def ratio(results, network, measure):
+    """Best peer's value over ours, or None where one of them is not there."""
+    ours, peer = best(results, network, measure, OURS), best_peer(results, network, measure)
+    return peer["value"] / ours["value"] if ours and peer else None
+
+
+def expert_seconds(results, network):
+    """Every image once through the fastest engine, then the fastest framework's head: composed."""
+    forward, head = best_peer(results, network, "forward"), best_peer(results, network, "head")
+    if forward is None or head is None:
+        return None
+    train = results["images"]
+    steps = EPOCHS * -(-train // BATCH)
+    return ((train + train // TEST_SHARE) * forward["value"] + steps * head["value"]) / 1e3
+
+
+def expert_ratio(results, network):
+    expert, ours = expert_seconds(results, network), best(results, network, "job", OURS)
+    return expert / ours["value"] if expert and ours else None
+
+
+def rows(results):
+    """Of the table of ratios: (title, {network: (ratio or None, target or None, word)})."""
+    for name, measure in MEASURES.items():
+        if measure.peers:
+            yield measure.title, {network: (ratio(results, network, name), target,
+                                            failure(results, network, name, OURS))
+                                  for network, target in measure.targets.items()}
+        if name == "job":
+            yield EXPERT_TITLE, {network: (expert_ratio(results, network), target, "")
+                                 for network, target in EXPERT_TARGETS.items()}
+
+
+def failure(results, network, measure, system):
+    """A word on why there is no figure, or nothing."""
+    for failed in results["failures"]:
+        if (failed["network"], failed["measure"], failed["system"]) == (network, measure, system):
+            return "not built" if "graftc" in failed["why"] else "failed"
+    return ""
+
+
+# ------------------------------------------------------------------ text
+
+def digits(value):
+    """Three that count."""
+    if value >= 100:
+        return f"{value:.0f}"
+    return f"{value:.1f}" if value >= 10 else f"{value:.2f}" if value >= 1 else f"{value:.3f}"
+
+
+def table(head, lines):
+    text = ["| " + " | ".join(head) + " |", "| --- |" + " ---: |" * (len(head) - 1)]
+    return text + ["| " + " | ".join(line) + " |" for line in lines] + [""]
+
+
+def ratio_cell(cell):
+    if cell is None:
+        return ""
+    value, target, word = cell
+    if value is None:
+        return f"{word or '-'} ({target})" if target else word or "-"
+    if target is None:
+        return f"{value:.2f}"
+    # what is printed decides, so that no 2.00 of 2.0 is called missed
+    return f"**{value:.2f}** ({target})" if round(value, 2) >= target else f"{value:.2f} ({target}, missed)"
+
+
+def ratio_table(results):
+    networks = [network for network in NETWORKS if network in results["networks"]]
+    lines = []
+    for title, cells in rows(results):
+        if any(cells[network][0] or cells[network][2] for network in cells if network in networks):
+            lines.append([title] + [ratio_cell(cells.get(network)) for network in networks])
+    return table([""] + [NETWORKS[network].title for network in networks], lines)
+
+
+def value_cell(results, network, measure, system):
+    sample = best(results, network, measure, system)
+    if sample is None:
+        return failure(results, network, measure, system) or "-"
+    text = digits(sample["value"])
+    return f"{text} ({sample['setting']})" if sample["setting"] else text
+
+
+def value_tables(results):
+    text = []
+    for name, measure in MEASURES.items():
+        networks = [n for n in measure.targets if n in results["networks"]]
+        systems = [s for s in SYSTEMS if s in (OURS,) + measure.peers
+                   and any(best(results, n, name, s) or failure(results, n, name, s)
+                           for n in networks)]
+        if not systems:
+            continue
+        text += [f"### {measure.title}", "", f"In {measure.unit}.", ""]
+        text += table([""] + [NETWORKS[n].title for n in networks],
+                      [[SYSTEMS[s]] + [value_cell(results, n, name, s) for n in networks]
+                       for s in systems])
+        if name == "build":
+            ours = best(results, "resnet50", name, OURS)
+            met = ours is not None and ours["value"] <= BUILD_TARGET
+            text += [f"Target: at most {BUILD_TARGET:g} s, {'met' if met else 'missed'}.", ""]
+        if name == "job":
+            text += [f"{results['images']} training and {results['images'] // TEST_SHARE} test images."
+                     " Graft starts without a feature cache."]
+            for n in networks:
+                expert = expert_seconds(results, n)
+                if expert:
+                    text.append(f"The hand-made pipeline for {NETWORKS[n].title}: {digits(expert)} s.")
+            text.append("")
+    return text
+
+
+def share_of_peak(results, profile):
+    peak = results["machine"].get("peak_gflops")
+    return f"{200 * profile['gmacs_per_second'] / peak:.0f} %" if peak else "-"
+
+
+def forward_profile(results):
+    """GMAC/s of the frozen forward; for those below their target, the steps that cost most."""
+    if not results["profiles"]:
+        return []
+    text = ["## Use of the processor", "",
+            "Multiply-adds a second of Graft's frozen forward (those on padding are not done and not"
+            " counted), and their share of the float32 peak.", ""]
+    text += table(["", "GMAC/s", "share of peak"],
+                  [[NETWORKS[n].title, digits(p["gmacs_per_second"]), share_of_peak(results, p)]
+                   for n, p in results["profiles"].items()])
+    for network, profile in results["profiles"].items():
+        target, value = MEASURES["forward"].targets[network], ratio(results, network, "forward")
+        if target is None or value is None or round(value, 2) >= target:
+            continue
+        total = sum(step["ms"] for step in profile["steps"])
+        worst = sorted(profile["steps"], key=lambda step: -step["ms"])[:WORST_STEPS]
+        text += [f"The forward of {NETWORKS[network].title} misses its target. Of its"
+                 f" {digits(total)} ms for {profile['batch']} images, the steps that take most:", ""]
+        text += table(["step", "ms", "GMAC/s", "share"],
+                      [[f"`{step['name']}`", digits(step["ms"]), digits(step["gmacs_per_second"]),
+                        f"{100 * step['ms'] / total:.1f} %"] for step in worst])
+    return text
+
+
+def conditions(results):
+    m = results["machine"]
+    peak = f"{m['peak_gflops']:g} GFLOP/s" if m["peak_gflops"] else "not measured (no C compiler)"
+    disturbed = [s for s in results["samples"] if s["others"] >= QUIET]
+    facts = [
+        ("Date", results["date"]),
+        ("Processor", f"{m.get('name', '?')} ({m.get('vendor', '?')}, family {m.get('family', '?')},"
+                      f" model {m.get('model', '?')}), {m['cores']} cores"),
+        ("float32 FMA peak, all cores", peak),
+        ("Memory", f"{m['memory_gib']} GiB"),
+        ("Kernel", m["kernel"]),
+        ("Rounds", str(results["rounds"]) + (", a quick run" if results["quick"] else "")),
+        ("Samples", f"{len(results['samples'])}; during {len(disturbed)} of them other programs used"
+                    f" more than {QUIET} cores"),
+    ]
+    facts += [(name, version) for name, version in results["versions"].items()]
+    text = table(["", ""], [list(fact) for fact in facts])
+    text[1] = "| --- | --- |"
+    for system, why in results["left_out"].items():
+        text += [f"Left out: {SYSTEMS[system]} ({why}).", ""]
+    return text
+
+
+def generated(results):
+    return "\n".join(
+        ["## Ratios", "",
+         "Best peer's figure over Graft's: 2 means that Graft takes half. In brackets the target; bold"
+         " is met.", ""]
+        + ratio_table(results) + ["## Conditions", ""] + conditions(results)
+        + ["## Figures", "", "The best of the rounds; in brackets the setting that gave it.", ""]
+        + value_tables(results) + forward_profile(results)).rstrip("\n") + "\n"
+
+
+def write_page(results, path):
+    """The page; of one that is there, only what stands between the marks is replaced."""
+    before, after = "# Benchmarks\n\n", ""
+    if os.path.exists(path):
+        with open(path, encoding="utf-8") as page:
+            old = page.read()
+        if BEGIN in old and END in old:
+            before, after = old.split(BEGIN)[0], old.split(END)[1].lstrip("\n")
+    text = f"{before}{BEGIN}\n\n{generated(results)}\n{END}\n{after}"
+    with open(path, "w", encoding="utf-8") as page:
+        page.write(text)
