@@ -1,4 +1,4 @@
-# machine.py - the machine: what it is, what its cores can do, whether others use it, and processes on it.
+# machine.py - the machine: what it is and can do, whether others use it, and processes on it.
 import os
 import resource
 import shlex
@@ -55,7 +55,7 @@ def run(command, **options):
 # ------------------------------------------------------------------ who else is at work
 
 def busy_seconds():
-    """Seconds of processor time that this machine gave away since it started, and were taken from it."""
+    """Processor time that this machine has given away, or lost to its host, in seconds."""
     with open("/proc/stat") as stat:
         fields = [int(field) for field in stat.readline().split()[1:9]]
     user, nice, system, _idle, _iowait, irq, softirq, steal = fields
@@ -122,13 +122,15 @@ def processor():
 def peak_gflops(folder):
     """float32 FMA peak of all cores together, or None without a C compiler."""
     program = os.path.join(folder, "peak")
-    build = [*shlex.split(ENVIRONMENT.get("CC", "cc")), "-O2", "-march=native", "-ffp-contract=fast",
-             os.path.join(HERE, "peak.c"), "-o", program]
+    build = shlex.split(ENVIRONMENT.get("CC", "cc"))
+    build += ["-O2", "-march=native", "-ffp-contract=fast", os.path.join(HERE, "peak.c"), "-o",
+              program]
     try:
         run(build)
     except (OSError, Failed):
         return None
-    running = [subprocess.Popen([program], stdout=subprocess.PIPE, text=True) for _ in range(cores())]
+    running = [subprocess.Popen([program], stdout=subprocess.PIPE, text=True)
+               for _ in range(cores())]
     return round(sum(float(process.communicate()[0].split()[0]) for process in running), 1)
 
 

@@ -3,7 +3,7 @@
 # A request is a JSON object on a line: network, measure, system, seconds. The first one of its kind
 # prepares (builds, compiles, runs once); with seconds > 0 it is timed. The answer is an object on a
 # line: {"values": {setting: milliseconds a unit}} or {"error": text}. Before the first request the
-# script says what it has: {"versions": {name: version}, "systems": [...], "missing": {system: why}}.
+# script says what it has: {"versions": {name: text}, "systems": [...], "missing": {system: why}}.
 import json
 import os
 import sys

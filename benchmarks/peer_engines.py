@@ -1,7 +1,6 @@
-# peer_engines.py - ONNX Runtime and OpenVINO: forward by requests (peer.py). PyTorch writes the ONNX.
+# peer_engines.py - ONNX Runtime and OpenVINO: forward, by requests (peer.py); nets of PyTorch.
 import importlib
 import os
-import tempfile
 import threading
 
 import torch
@@ -15,10 +14,11 @@ IMAGES = 512  # between two looks at the clock
 exported = {}  # (network, batch): an ONNX file
 
 
-def onnx_file(folder, network, batch):
+def onnx_file(network, batch):
+    """A file in the working folder."""
     key = network, batch
     if key not in exported:
-        exported[key] = os.path.join(folder, f"{network}-{batch}.onnx")
+        exported[key] = f"{network}-{batch}.onnx"
         net = torch_nets.Backbone(network).eval()
         torch.onnx.export(net, (torch.rand(batch, 3, 32, 32),), exported[key], dynamo=False)
     return exported[key]
@@ -82,10 +82,10 @@ def openvino_run(path, images, calls, precision, how):
     return run
 
 
-def prepare(folder, network, measure, system):
+def prepare(network, measure, system):
     settings = {}
     for batch in (32, 256):
-        path = onnx_file(folder, network, batch)
+        path = onnx_file(network, batch)
         images = torch.rand(batch, 3, 32, 32).numpy()
         calls = IMAGES // batch
         if system == "onnxruntime":
@@ -109,9 +109,8 @@ def main():
         except ImportError as error:
             missing[system] = str(error)
     systems = [s for s in ("onnxruntime", "openvino") if s not in missing]
-    with tempfile.TemporaryDirectory() as folder:
-        peer.serve(peer.answers(), {"versions": versions, "systems": systems, "missing": missing},
-                   lambda *request: prepare(folder, *request))
+    hello = {"versions": versions, "systems": systems, "missing": missing}
+    peer.serve(peer.answers(), hello, prepare)
 
 
 if __name__ == "__main__":

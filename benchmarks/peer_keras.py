@@ -1,5 +1,5 @@
-# peer_keras.py - Keras on TensorFlow: forward, head, step and finetune by requests (peer.py), and the
-# job as a program of its own:  peer_keras.py job NETWORK TRAIN.bin TEST.bin|- EPOCHS
+# peer_keras.py - Keras on TensorFlow: forward, head, step, finetune by requests (peer.py); the job
+# as a program of its own:  peer_keras.py job NETWORK TRAIN.bin TEST.bin|- EPOCHS
 import os
 import sys
 
@@ -110,4 +110,5 @@ if __name__ == "__main__":
         job(*sys.argv[2:5], int(sys.argv[5]))
     else:
         versions = {"Keras": keras.__version__, "TensorFlow": tensorflow.__version__}
-        peer.serve(peer.answers(), {"versions": versions, "systems": ["keras"], "missing": {}}, prepare)
+        hello = {"versions": versions, "systems": ["keras"], "missing": {}}
+        peer.serve(peer.answers(), hello, prepare)

@@ -1,4 +1,4 @@
-# peer_torch.py - PyTorch, eager and compiled: forward, head, step and finetune by requests (peer.py).
+# peer_torch.py - PyTorch, eager and compiled: forward, head, step, finetune by requests (peer.py).
 import os
 
 import torch
@@ -80,6 +80,6 @@ def prepare(network, measure, system):
 
 if __name__ == "__main__":
     torch.set_num_threads(len(os.sched_getaffinity(0)))
-    found = {"PyTorch": torch.__version__, "torchvision": torchvision.__version__}
-    peer.serve(peer.answers(),
-               {"versions": found, "systems": ["torch", "compile"], "missing": {}}, prepare)
+    versions = {"PyTorch": torch.__version__, "torchvision": torchvision.__version__}
+    hello = {"versions": versions, "systems": ["torch", "compile"], "missing": {}}
+    peer.serve(peer.answers(), hello, prepare)

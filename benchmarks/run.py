@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-# run.py - the benchmark: Graft beside its peers in one run; prints the ratios, writes JSON and a page.
+# run.py - the benchmark: Graft beside its peers in one run; prints ratios, writes JSON and a page.
 import argparse
 import datetime
 import json
@@ -11,7 +11,8 @@ import tempfile
 import machine
 import report
 from machine import Failed
-from measures import (BATCH, EPOCHS, IN_ROUNDS, MEASURES, NETWORKS, OURS, PEERS, SYSTEMS, TEST_SHARE)
+from measures import (BATCH, EPOCHS, IN_ROUNDS, MEASURES, NETWORKS, OURS, PEERS, SYSTEMS,
+                      TEST_SHARE)
 from systems import Graft, Peer, keras_job
 
 TRIES = 3  # of a sample, while others disturb it
@@ -52,10 +53,11 @@ def options():
     add("--rounds", type=natural, help="samples of each figure (3)")
     add("--images", type=natural, help="training images of the job (5000); a fifth as many test it")
     add("--seconds", type=float, help="length of a peer's sample (1)")
-    add("--wait", type=float, default=60.0, help="seconds to wait before a round until others are quiet (60)")
+    add("--wait", type=float, default=60.0,
+        help="seconds to wait before a round until others are quiet (60)")
     add("--quick", action="store_true", help="one short round, 500 images: to see that it works")
     add("--json", default="benchmarks.json", help="file for every sample")
-    add("--page", default="benchmarks.md", help="file for the tables; what stands around them stays")
+    add("--page", default="benchmarks.md", help="file for the tables; what is around them stays")
     add("--from", dest="source", help="measure nothing, make the page of this JSON file")
     chosen = parser.parse_args()
     for name in ("python_keras", "python_torch"):  # the scripts run in another folder
@@ -78,7 +80,8 @@ class Benchmark:
         self.results = {
             "date": datetime.date.today().isoformat(), "quick": chosen.quick,
             "rounds": chosen.rounds, "images": chosen.images, "networks": chosen.networks,
-            "machine": machine.describe(folder, chosen.wait), "versions": {"Graft": self.graft.version},
+            "machine": machine.describe(folder, chosen.wait),
+            "versions": {"Graft": self.graft.version},
             "left_out": {}, "failures": [], "samples": [], "profiles": self.graft.profiles}
 
     # -------------------------------------------------------------- samples
@@ -177,7 +180,8 @@ class Benchmark:
         train, test = self.graft.images(images), self.graft.images(images // TEST_SHARE)
         runs = {OURS: lambda: self.graft.job(network, images)}
         if has_keras:
-            runs["keras"] = lambda: keras_job(self.chosen.python_keras, network, train, test, EPOCHS)
+            runs["keras"] = lambda: keras_job(self.chosen.python_keras, network, train, test,
+                                              EPOCHS)
         say(f"{NETWORKS[network].title}: {MEASURES['job'].title}")
         for system, run in runs.items():
             try:
@@ -218,7 +222,8 @@ class Benchmark:
                                                    self.graft.images(BATCH), "-", 1)[0]
             self.processes(network, "start", takes)
         if self.wants(network, "build"):
-            self.processes(network, "build", {OURS: lambda: self.graft.build(network, again=True)[1]})
+            self.processes(network, "build",
+                           {OURS: lambda: self.graft.build(network, again=True)[1]})
         if self.wants(network, "info"):
             self.processes(network, "info", {OURS: lambda: self.graft.info(network)})
 

@@ -1,8 +1,9 @@
-# systems.py - what is measured: Graft's programs, and the peers' scripts that are asked line by line.
+# systems.py - what is measured: Graft's programs, and the peers' scripts, asked line by line.
 import json
 import os
 import random
 import shutil
+import signal
 import subprocess
 
 import machine
@@ -23,7 +24,7 @@ def write_images(path, n):
 
 
 class Graft:
-    """The compiler and the programs that it builds, each once, in a folder of the benchmark's own."""
+    """The compiler and the programs that it builds, in a folder of the benchmark's own."""
     STEP_IMAGES = 32 * BATCH  # an epoch of the measures head and step
 
     def __init__(self, graftc, folder):
@@ -49,7 +50,8 @@ class Graft:
             net = NETWORKS[network]
             sets = ("backbone.weights=random", "data.format=cifar10", "data.test=null") + net.sets
             program = self.path("-".join((network,) + variant).replace("=", "-"))
-            command = [self.graftc, "build", os.path.join(HERE, "..", "specs", net.spec), "-o", program]
+            spec = os.path.join(HERE, "..", "specs", net.spec)
+            command = [self.graftc, "build", spec, "-o", program]
             for setting in sets + variant:
                 command += ["--set", setting]
             self.programs[key] = program, machine.run(command)[1]
@@ -118,13 +120,15 @@ class Graft:
 
 
 class Peer:
-    """A peer's script, which lives as long as a network is measured and answers line by line."""
+    """A peer's script, which lives as long as a network is measured and answers line by line. It
+    works in the folder, which goes away."""
 
     def __init__(self, python, script, folder):
         self.errors = open(os.path.join(folder, script + ".log"), "w+")
         self.process = subprocess.Popen([python, os.path.join(HERE, script)], text=True,
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        stderr=self.errors, env=machine.ENVIRONMENT, cwd=folder)
+                                        stderr=self.errors, env=machine.ENVIRONMENT, cwd=folder,
+                                        start_new_session=True)
         try:
             self.hello = self.read()
         except Failed:
@@ -153,15 +157,12 @@ class Peer:
         self.measure(network, measure, system, 0.0)
 
     def close(self):
+        """Ends it with all that it started; it has nothing to save."""
         try:
-            self.process.stdin.close()  # it ends at the end of its input
-        except BrokenPipeError:
+            os.killpg(self.process.pid, signal.SIGKILL)
+        except ProcessLookupError:
             pass
-        try:
-            self.process.wait(20)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+        self.process.wait()
         self.process.stdout.close()
         self.errors.close()
 

@@ -1,4 +1,4 @@
-# torch_nets.py - the networks and their heads for PyTorch, and for the engines, which get them as ONNX.
+# torch_nets.py - the networks and their heads for PyTorch, and for the engines as ONNX.
 import torch
 import torchvision
 from torch import nn
