@@ -91,14 +91,22 @@ class Watch:
         self.others = round(max(0.0, others / elapsed), 3) if elapsed > 0 else 0.0
 
 
-def wait_until_quiet(limit, pids=()):
-    """Waits, at most so many seconds, until others leave the cores alone."""
-    end = time.perf_counter() + limit
-    while time.perf_counter() < end:
-        with Watch(pids) as watch:
-            time.sleep(1.0)
-        if watch.others < QUIET:
-            return
+class Patience:
+    """What a run may still wait for others to leave the cores alone, in seconds."""
+
+    def __init__(self, seconds):
+        self.left = seconds
+
+    def wait(self, pids=()):
+        """Until the machine is quiet or patience ends."""
+        while self.left > 0:
+            start = time.perf_counter()
+            with Watch(pids) as watch:
+                time.sleep(0.5)
+            if watch.others < QUIET:
+                return
+            time.sleep(1.5)
+            self.left -= time.perf_counter() - start
 
 
 def load_average():
@@ -134,8 +142,7 @@ def peak_gflops(folder):
     return round(sum(float(process.communicate()[0].split()[0]) for process in running), 1)
 
 
-def describe(folder, wait):
-    wait_until_quiet(wait)
+def describe(folder):
     with open("/proc/meminfo") as info:
         memory = int(info.readline().split()[1]) / 1024 / 1024
     return {**processor(), "cores": cores(), "memory_gib": round(memory, 1),

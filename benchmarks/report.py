@@ -1,5 +1,6 @@
 # report.py - from the samples of a run to ratios, and to the page.
 import os
+from collections import namedtuple
 
 from measures import (BUILD_TARGET, EPOCHS, EXPERT_TARGETS, EXPERT_TITLE, MEASURES, NETWORKS, OURS,
                       SYSTEMS, TEST_SHARE, BATCH)
@@ -12,11 +13,20 @@ WORST_STEPS = 6
 
 # ------------------------------------------------------------------ arithmetic
 
+# of two figures; disturbed: other programs were at work during every sample of one of them
+Ratio = namedtuple("Ratio", "value disturbed")
+
+
+def disturbed(sample):
+    """Memory does not depend on what others do."""
+    return sample["others"] >= QUIET and sample["measure"] != "memory"
+
+
 def best(results, network, measure, system):
-    """The smallest sample, or None."""
+    """The smallest of the undisturbed samples; if there is none, of all; or None."""
     found = [s for s in results["samples"]
              if (s["network"], s["measure"], s["system"]) == (network, measure, system)]
-    return min(found, key=lambda s: s["value"]) if found else None
+    return min(found, key=lambda s: (disturbed(s), s["value"])) if found else None
 
 
 def best_peer(results, network, measure):
@@ -28,26 +38,32 @@ def best_peer(results, network, measure):
 def ratio(results, network, measure):
     """Best peer's value over ours, or None where one of them is not there."""
     ours, peer = best(results, network, measure, OURS), best_peer(results, network, measure)
-    return peer["value"] / ours["value"] if ours and peer else None
+    if ours is None or peer is None:
+        return None
+    return Ratio(peer["value"] / ours["value"], disturbed(ours) or disturbed(peer))
 
 
-def expert_seconds(results, network):
-    """Every image once through the fastest engine, then the fastest framework's head: composed."""
+def expert(results, network):
+    """Seconds of every image once through the fastest engine, then ten epochs of the fastest
+    framework's head, composed, and whether one of these figures is disturbed; or None."""
     forward, head = best_peer(results, network, "forward"), best_peer(results, network, "head")
     if forward is None or head is None:
         return None
     train = results["images"]
     steps = EPOCHS * -(-train // BATCH)
-    return ((train + train // TEST_SHARE) * forward["value"] + steps * head["value"]) / 1e3
+    seconds = ((train + train // TEST_SHARE) * forward["value"] + steps * head["value"]) / 1e3
+    return seconds, disturbed(forward) or disturbed(head)
 
 
 def expert_ratio(results, network):
-    expert, ours = expert_seconds(results, network), best(results, network, "job", OURS)
-    return expert / ours["value"] if expert and ours else None
+    composed, ours = expert(results, network), best(results, network, "job", OURS)
+    if composed is None or ours is None:
+        return None
+    return Ratio(composed[0] / ours["value"], composed[1] or disturbed(ours))
 
 
 def rows(results):
-    """Of the table of ratios: (title, {network: (ratio or None, target or None, word)})."""
+    """Of the table of ratios: (title, {network: (Ratio or None, target or None, word)})."""
     for name, measure in MEASURES.items():
         if measure.peers:
             yield measure.title, {network: (ratio(results, network, name), target,
@@ -58,9 +74,9 @@ def rows(results):
                                  for network, target in EXPERT_TARGETS.items()}
 
 
-def met(value, target):
+def met(found, target):
     """What is printed decides, so that no 2.00 of 2.0 is called missed."""
-    return round(value, 2) >= target
+    return round(found.value, 2) >= target
 
 
 def failure(results, network, measure, system):
@@ -88,14 +104,15 @@ def table(head, lines):
 def ratio_cell(cell):
     if cell is None:
         return ""
-    value, target, word = cell
-    if value is None:
+    found, target, word = cell
+    if found is None:
         return f"{word or '-'} ({target})" if target else word or "-"
+    text = f"~{found.value:.2f}" if found.disturbed else f"{found.value:.2f}"
     if target is None:
-        return f"{value:.2f}"
-    if met(value, target):
-        return f"**{value:.2f}** ({target})"
-    return f"{value:.2f} ({target}, missed)"
+        return text
+    if found.disturbed:
+        return f"{text} ({target})"
+    return f"**{text}** ({target})" if met(found, target) else f"{text} ({target}, missed)"
 
 
 def ratio_table(results):
@@ -111,7 +128,7 @@ def value_cell(results, network, measure, system):
     sample = best(results, network, measure, system)
     if sample is None:
         return failure(results, network, measure, system) or "-"
-    text = digits(sample["value"])
+    text = ("~" if disturbed(sample) else "") + digits(sample["value"])
     return f"{text} ({sample['setting']})" if sample["setting"] else text
 
 
@@ -137,10 +154,10 @@ def value_tables(results):
             text += [f"{train} training and {train // TEST_SHARE} test images. Graft starts without"
                      " a feature cache."]
             for n in networks:
-                expert = expert_seconds(results, n)
-                if expert:
+                composed = expert(results, n)
+                if composed:
                     text.append(f"The hand-made pipeline for {NETWORKS[n].title} would take"
-                                f" {digits(expert)} s.")
+                                f" {digits(composed[0])} s.")
             text.append("")
     return text
 
@@ -161,8 +178,8 @@ def forward_profile(results):
                   [[NETWORKS[n].title, digits(p["gmacs_per_second"]), share_of_peak(results, p)]
                    for n, p in results["profiles"].items()])
     for network, profile in results["profiles"].items():
-        target, value = MEASURES["forward"].targets[network], ratio(results, network, "forward")
-        if target is None or value is None or met(value, target):
+        target, found = MEASURES["forward"].targets[network], ratio(results, network, "forward")
+        if target is None or found is None or found.disturbed or met(found, target):
             continue
         total = sum(step["ms"] for step in profile["steps"])
         worst = sorted(profile["steps"], key=lambda step: -step["ms"])[:WORST_STEPS]
@@ -177,7 +194,6 @@ def forward_profile(results):
 def conditions(results):
     m = results["machine"]
     peak = f"{m['peak_gflops']:g} GFLOP/s" if m["peak_gflops"] else "not measured (no C compiler)"
-    disturbed = [s for s in results["samples"] if s["others"] >= QUIET]
     facts = [
         ("Date", results["date"]),
         ("Processor", f"{m.get('name', '?')} ({m.get('vendor', '?')}, family"
@@ -186,8 +202,9 @@ def conditions(results):
         ("Memory", f"{m['memory_gib']} GiB"),
         ("Kernel", m["kernel"]),
         ("Rounds", str(results["rounds"]) + (", a quick run" if results["quick"] else "")),
-        ("Samples", f"{len(results['samples'])}; during {len(disturbed)} of them other programs"
-                    f" used more than {QUIET} cores"),
+        ("Samples", f"{len(results['samples'])}; during"
+                    f" {sum(disturbed(s) for s in results['samples'])} of them other programs used"
+                    f" {QUIET} cores or more"),
     ]
     facts += [(name, version) for name, version in results["versions"].items()]
     text = table(["", ""], [list(fact) for fact in facts])
@@ -201,7 +218,8 @@ def generated(results):
     return "\n".join(
         ["## Ratios", "",
          "Best peer's figure over Graft's: 2 means that Graft takes half. In brackets the target;"
-         " bold is met.", ""]
+         " bold is met. With a ~, other programs disturbed every sample of one of the two, and"
+         " nothing can be said.", ""]
         + ratio_table(results) + ["## Conditions", ""] + conditions(results)
         + ["## Figures", "", "The best of the rounds; in brackets the setting that gave it.", ""]
         + value_tables(results) + forward_profile(results)).rstrip("\n") + "\n"

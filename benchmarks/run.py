@@ -15,7 +15,7 @@ from measures import (BATCH, EPOCHS, IN_ROUNDS, MEASURES, NETWORKS, OURS, PEERS,
                       TEST_SHARE)
 from systems import Graft, Peer, keras_job
 
-TRIES = 3  # of a sample, while others disturb it
+TRIES = 4  # of a sample, while others disturb it
 
 
 def say(text):
@@ -53,8 +53,8 @@ def options():
     add("--rounds", type=natural, help="samples of each figure (3)")
     add("--images", type=natural, help="training images of the job (5000); a fifth as many test it")
     add("--seconds", type=float, help="length of a peer's sample (1)")
-    add("--wait", type=float, default=60.0,
-        help="seconds to wait before a round until others are quiet (60)")
+    add("--wait", type=float, default=1800.0,
+        help="seconds in all that the run may wait until others are quiet (1800)")
     add("--quick", action="store_true", help="one short round, 500 images: to see that it works")
     add("--json", default="benchmarks.json", help="file for every sample")
     add("--page", default="benchmarks.md", help="file for the tables; what is around them stays")
@@ -77,10 +77,12 @@ class Benchmark:
         self.folder = folder
         self.graft = Graft(chosen.graftc, folder)
         self.peers = []     # the scripts that run now
+        self.patience = machine.Patience(chosen.wait)
+        self.patience.wait()
         self.results = {
             "date": datetime.date.today().isoformat(), "quick": chosen.quick,
             "rounds": chosen.rounds, "images": chosen.images, "networks": chosen.networks,
-            "machine": machine.describe(folder, chosen.wait),
+            "machine": machine.describe(folder),
             "versions": {"Graft": self.graft.version},
             "left_out": {}, "failures": [], "samples": [], "profiles": self.graft.profiles}
 
@@ -100,14 +102,17 @@ class Benchmark:
                                          "why": str(error)})
         say(f"  {SYSTEMS[system]:16} left out: {error}")
 
-    def sample(self, network, measure, system, number, take):
-        """take() gives {setting: value}; it is taken again when others were at work meanwhile."""
-        for _ in range(TRIES):
+    def sample(self, network, measure, system, number, take, tries=TRIES):
+        """take() gives {setting: value}; it is taken again when others were at work meanwhile.
+        Returns who was at work during the last one."""
+        for _ in range(tries):
+            self.patience.wait(self.pids())
             with machine.Watch(self.pids()) as watch:
                 values = take()
             self.add(network, measure, system, number, values, watch)
-            if watch.others < machine.QUIET:
+            if watch.others < machine.QUIET or self.patience.left <= 0:
                 break
+        return watch
 
     # -------------------------------------------------------------- systems
 
@@ -164,7 +169,6 @@ class Benchmark:
             except Failed as error:
                 self.fail(network, measure, system, error)
         for number in range(self.chosen.rounds):
-            machine.wait_until_quiet(self.chosen.wait, self.pids())
             first = number % len(ready) if ready else 0
             for system in ready[first:] + ready[:first]:
                 try:
@@ -175,7 +179,7 @@ class Benchmark:
                     self.fail(network, measure, system, error)
 
     def whole_job(self, network, has_keras):
-        """Ten epochs as programs, once each; the memory is of the same runs."""
+        """Ten epochs as programs, once each, or twice when disturbed; memory is of the last run."""
         images = self.chosen.images
         train, test = self.graft.images(images), self.graft.images(images // TEST_SHARE)
         runs = {OURS: lambda: self.graft.job(network, images)}
@@ -184,12 +188,15 @@ class Benchmark:
                                               EPOCHS)
         say(f"{NETWORKS[network].title}: {MEASURES['job'].title}")
         for system, run in runs.items():
+            memory = {}
+
+            def take(run=run, memory=memory):
+                seconds, memory[""] = run()
+                return {"": seconds}
+
             try:
-                machine.wait_until_quiet(self.chosen.wait)
-                with machine.Watch() as watch:
-                    seconds, memory = run()
-                self.add(network, "job", system, 0, {"": seconds}, watch)
-                self.add(network, "memory", system, 0, {"": memory}, watch)
+                watch = self.sample(network, "job", system, 0, take, tries=2)
+                self.add(network, "memory", system, 0, memory, watch)
             except Failed as error:
                 self.fail(network, "job", system, error)
 
@@ -197,7 +204,6 @@ class Benchmark:
         """Short processes in turn; takes: {system: function that gives seconds}."""
         say(f"{NETWORKS[network].title}: {MEASURES[measure].title}")
         for number in range(self.chosen.rounds):
-            machine.wait_until_quiet(self.chosen.wait)
             for system, take in takes.items():
                 try:
                     self.sample(network, measure, system, number, lambda t=take: {"": t()})
