@@ -33,6 +33,7 @@ golden_tests = \
     %D%/error.tap \
     %D%/spec.tap \
     %D%/backbone_errors.tap \
+    %D%/benchmark.tap \
     %D%/diff.tap \
     %D%/weight_reports.tap
 tap_tests = $(golden_tests) \
@@ -60,7 +61,7 @@ EXTRA_DIST += $(tap_tests) $(long_tests) \
     %D%/tap.sh %D%/count.sh %D%/setup.sh %D%/installcheck.sh \
     %D%/make_backbones.py %D%/make_golden.py %D%/make_reference.py \
     %D%/make_weights.py \
-    %D%/backbones %D%/check %D%/diff %D%/error %D%/golden %D%/reference %D%/spec %D%/weights
+    %D%/backbones %D%/benchmark %D%/check %D%/diff %D%/error %D%/golden %D%/reference %D%/spec %D%/weights
 
 %C%_unit_base_LDADD = $(graft_libs)
 %C%_unit_spec_LDADD = $(graft_libs)
