@@ -26,8 +26,7 @@ typedef struct WeightFile {
 } WeightFile;
 
 /* fatal(EXIT_FILE / EXIT_WEIGHTS) with the reason when the file cannot be read or is no weight
- * file. Damaged files do not crash or hang what stands here; libhdf5 itself may, so its 1.10 over
- * damaged lists of names of variable length. */
+ * file. Damaged files do not crash or hang it. */
 const WeightFile *weights_open(Ctx *ctx, const char *path);
 
 typedef struct WeightReport {
