@@ -6,6 +6,14 @@ from measures import (BUILD_TARGET, EPOCHS, EXPERT_TARGETS, EXPERT_TITLE, MEASUR
                       SYSTEMS, TEST_SHARE, BATCH)
 from machine import QUIET
 
+# how a new page begins; it lies in docs/
+TOP = """# Benchmarks
+
+Graft beside the systems that one would take instead, all measured in one run on one machine.
+[benchmarks/README.md](../benchmarks/README.md) says what each row is and how it is measured.
+Figures of other machines or of other runs are not to be compared with these.
+
+"""
 BEGIN = "<!-- what follows is written by benchmarks/run.py -->"
 END = "<!-- what run.py writes ends here -->"
 WORST_STEPS = 6
@@ -227,7 +235,7 @@ def generated(results):
 
 def write_page(results, path):
     """The page; of one that is there, only what stands between the marks is replaced."""
-    before, after = "# Benchmarks\n\n", ""
+    before, after = TOP, ""
     if os.path.exists(path):
         with open(path, encoding="utf-8") as page:
             old = page.read()
