@@ -43,6 +43,7 @@ tap_tests = $(golden_tests) \
     %D%/graph.tap \
     %D%/golden.tap \
     %D%/bfloat16.tap \
+    %D%/target.tap \
     %D%/quickstart.tap \
     %D%/weights.tap \
     %D%/weight_layouts.tap \
@@ -84,9 +85,9 @@ check_PROGRAMS += %D%/compare %D%/reference_inputs %D%/write_weights %D%/runtime
 %C%_runtime_make_images_CPPFLAGS = $(AM_CPPFLAGS) $(IMAGE_CFLAGS)
 %C%_runtime_make_images_LDADD = $(IMAGE_LIBS)
 
-# the experiment written by hand, in four kinds
+# the experiment written by hand, in five kinds
 check_PROGRAMS += %D%/runtime/fixture %D%/runtime/fixture_skip %D%/runtime/fixture_cifar10 \
-    %D%/runtime/fixture_npy
+    %D%/runtime/fixture_needs %D%/runtime/fixture_npy
 %C%_runtime_fixture_SOURCES = %D%/runtime/fixture.c
 if !SANITIZE
 %C%_runtime_fixture_SOURCES += %D%/runtime/count_alloc.c
@@ -101,6 +102,9 @@ EXTRA_DIST += %D%/runtime/count_alloc.c
 %C%_runtime_fixture_cifar10_CPPFLAGS = $(AM_CPPFLAGS) -DFIXTURE_FORMAT=GRT_DATA_CIFAR10 \
     -DFIXTURE_CLASSES=10
 %C%_runtime_fixture_cifar10_LDADD = libgrt.a $(GRAFT_LINK_LIBS)
+%C%_runtime_fixture_needs_SOURCES = %D%/runtime/fixture.c
+%C%_runtime_fixture_needs_CPPFLAGS = $(AM_CPPFLAGS) -DFIXTURE_NEEDS='"third-arm wings"'
+%C%_runtime_fixture_needs_LDADD = libgrt.a $(GRAFT_LINK_LIBS)
 %C%_runtime_fixture_npy_SOURCES = %D%/runtime/fixture.c
 %C%_runtime_fixture_npy_CPPFLAGS = $(AM_CPPFLAGS) -DFIXTURE_FORMAT=GRT_DATA_NPY
 %C%_runtime_fixture_npy_LDADD = libgrt.a $(GRAFT_LINK_LIBS)

@@ -1,6 +1,6 @@
 /* spec_print.c - the Spec as canonical YAML: the order of the table of keys, every default spelled
- * out. Its hash names the experiment, so the text depends on the spec's files alone: paths that
- * come from another file are written as seen from the spec's own folder. */
+ * out. Its hash, taken without the machine, names the experiment, so the text depends on the spec's
+ * files alone: paths that come from another file are written as seen from the spec's own folder. */
 #include "compiler/base/base.h"
 #include "compiler/spec/spec.h"
 
@@ -13,6 +13,7 @@ typedef struct Printer {
     const Spec *spec;
     Buf out;
     bool origins; /* each value with the place that it comes from */
+    bool machine; /* `target`, too */
 } Printer;
 
 static void print_keys(Printer *p, const char *path, int indent);
@@ -292,7 +293,8 @@ static void print_key(Printer *p, const KeyDesc *key, int indent)
         key->offset == NO_OFFSET ? NULL : (const char *)p->spec + key->offset;
     switch (key->type) {
     case KT_MAP:
-        if (strcmp(key->path, "backbone") == 0 && !p->spec->has_backbone)
+        if ((strcmp(key->path, "backbone") == 0 && !p->spec->has_backbone) ||
+            (strcmp(key->path, "target") == 0 && !p->machine))
             return;
         begin_key(p, key, indent);
         buf_puts(&p->out, "\n");
@@ -330,19 +332,24 @@ static void print_keys(Printer *p, const char *path, int indent)
         print_key(p, key, indent);
 }
 
-static const char *print_spec(Ctx *ctx, const Spec *spec, bool origins)
+static const char *print_spec(Ctx *ctx, const Spec *spec, bool origins, bool machine)
 {
-    Printer printer = {ctx, spec, buf_create(ctx->arena), origins};
+    Printer printer = {ctx, spec, buf_create(ctx->arena), origins, machine};
     print_keys(&printer, "", 0);
     return printer.out.at;
 }
 
 const char *spec_canonical(Ctx *ctx, const Spec *spec)
 {
-    return print_spec(ctx, spec, false);
+    return print_spec(ctx, spec, false, true);
+}
+
+const char *spec_experiment(Ctx *ctx, const Spec *spec)
+{
+    return print_spec(ctx, spec, false, false);
 }
 
 const char *spec_with_origins(Ctx *ctx, const Spec *spec)
 {
-    return print_spec(ctx, spec, true);
+    return print_spec(ctx, spec, true, true);
 }

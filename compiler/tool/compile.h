@@ -12,13 +12,13 @@ typedef struct CompileOptions {
     const char *spec_path;
     const SetOption *sets;
     uint32_t n_sets;
-    const char *target;      /* NULL: native */
     bool no_weights;         /* weights count as random: summary, plan, emit without the files */
 } CompileOptions;
 
 typedef struct Compilation {
     Spec *spec;
     Graph *graph;
+    Target target; /* known when it is no native one or a Plan is made */
     Plan *plan;
     WeightReport report;
 } Compilation;
