@@ -44,6 +44,7 @@ tap_tests = $(golden_tests) \
     %D%/golden.tap \
     %D%/bfloat16.tap \
     %D%/target.tap \
+    %D%/aarch64.tap \
     %D%/quickstart.tap \
     %D%/weights.tap \
     %D%/weight_layouts.tap \
@@ -74,6 +75,13 @@ EXTRA_DIST += $(tap_tests) $(long_tests) \
 %C%_unit_llvm_LDADD = $(graft_llvm_libs)
 %C%_unit_gradients_SOURCES = %D%/unit_gradients.c compiler/tool/compile.c compiler/tool/temporary.c
 %C%_unit_gradients_LDADD = $(graft_llvm_libs)
+# kernels for other processors, which aarch64.tap runs
+check_PROGRAMS += %D%/cross/make_kernels
+%C%_cross_make_kernels_SOURCES = %D%/cross/make_kernels.c %D%/cross/libm.h \
+    %D%/kir/random_kernel.c %D%/kir/random_kernel.h compiler/tool/compile.c compiler/tool/temporary.c
+%C%_cross_make_kernels_CPPFLAGS = $(AM_CPPFLAGS) $(LLVM_CPPFLAGS)
+%C%_cross_make_kernels_LDADD = $(graft_llvm_libs)
+EXTRA_DIST += %D%/cross/run_kernels.c
 # like a compiled program
 %C%_unit_runtime_CPPFLAGS = $(AM_CPPFLAGS) $(IMAGE_CFLAGS)
 %C%_unit_runtime_LDADD = libgrt.a $(GRAFT_LINK_LIBS)

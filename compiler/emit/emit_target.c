@@ -27,6 +27,11 @@ static bool is_x86(const char *triple)
     return strncmp(triple, "x86_64", 6) == 0;
 }
 
+bool emit_target_is_aarch64(const Target *target)
+{
+    return !is_x86(target->triple);
+}
+
 /* What every processor of the kind has. */
 static const char *first_cpu(const char *triple)
 {
