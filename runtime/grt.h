@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define GRT_ABI 1u
+#define GRT_ABI 2u
 
 /* Runs tasks first .. last-1. args: one pointer a buffer of the step. */
 typedef void (*GrtKernel)(void *const *args, int64_t first, int64_t last);
@@ -105,6 +105,8 @@ typedef enum { GRT_DATA_IMAGE_FOLDER, GRT_DATA_CIFAR10, GRT_DATA_NPY } GrtDataFo
 typedef struct {
     uint32_t abi;
     const char *name, *version, *target;
+    const char *needs;         /* features of the processor, by the names of grt_processor.def, with
+                                  blanks between; "" none */
     const char *spec_hash;     /* 16 hex digits */
     const char *prefix_hash;   /* of everything that decides the features, 16 hex digits */
     const char *spec_text;     /* resolved spec, canonical YAML */

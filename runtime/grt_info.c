@@ -24,6 +24,8 @@ static void info_text(const GrtProgram *p)
 {
     printf("%s\n", p->name);
     printf("  version         %s\n  target          %s\n", p->version, p->target);
+    if (*p->needs)
+        printf("  needs           %s\n", p->needs);
     printf("  spec            %s\n  frozen prefix   %s\n", p->spec_hash, p->prefix_hash);
     printf("  input           %lld x %lld x %lld, %s\n", (long long)p->height, (long long)p->width,
            (long long)p->channels, FORMATS[p->data_format % GRT_COUNT_OF(FORMATS)]);
@@ -110,6 +112,7 @@ int grt_command_info(const GrtProgram *p, const GrtOptions *options)
     json_string(&text, "name", p->name);
     json_string(&text, "version", p->version);
     json_string(&text, "target", p->target);
+    json_string(&text, "needs", p->needs);
     json_string(&text, "spec_hash", p->spec_hash);
     json_string(&text, "prefix_hash", p->prefix_hash);
     json_string(&text, "data_format", FORMATS[p->data_format % GRT_COUNT_OF(FORMATS)]);

@@ -24,7 +24,7 @@ enum {
     GRT_EXIT_USAGE = 2,
     GRT_EXIT_FILE = 3,     /* a file cannot be read or written */
     GRT_EXIT_WEIGHTS = 4,  /* the checkpoint does not fit */
-    GRT_EXIT_TRAINING = 5, /* NaN, out of memory */
+    GRT_EXIT_TRAINING = 5, /* NaN, out of memory, a processor that lacks something */
     GRT_EXIT_BUG = 70,
     GRT_EXIT_SIGNAL = 128 /* plus the signal */
 };
@@ -108,6 +108,11 @@ GrtJson *grt_json_parse(const char *text, size_t n);
 void grt_json_free(GrtJson *json);
 const GrtJson *grt_json_get(const GrtJson *object, const char *key); /* or NULL */
 bool grt_json_int(const GrtJson *json, int64_t min, int64_t max, int64_t *out);
+
+/* ---------------------------------------------------------- grt_processor.c */
+
+/* Ends the program with GRT_EXIT_TRAINING when this processor lacks what the program needs. */
+void grt_processor_check(const GrtProgram *program);
 
 /* ------------------------------------------------------------- grt_random.c */
 

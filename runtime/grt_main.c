@@ -14,6 +14,7 @@ int main(int argc, char **argv)
     if (command == GRT_INFO_COMMAND) {
         exit_code = grt_command_info(&grt_program, &options);
     } else {
+        grt_processor_check(&grt_program);
         int n_threads = options.threads > 0 ? (int)options.threads : grt_cores_allowed();
         grt_signal_install();
         exit_code = commands[command](grt_run_create(&grt_program, n_threads), &options);

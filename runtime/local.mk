@@ -22,6 +22,8 @@ libgrt_a_SOURCES = \
     %D%/grt_main.c \
     %D%/grt_options.c \
     %D%/grt_param.c \
+    %D%/grt_processor.c \
+    %D%/grt_processor.def \
     %D%/grt_random.c \
     %D%/grt_report.c \
     %D%/grt_resize.c \

@@ -46,6 +46,8 @@ tap_tests = $(golden_tests) \
     %D%/graph.tap \
     %D%/golden.tap \
     %D%/bfloat16.tap \
+    %D%/target.tap \
+    %D%/aarch64.tap \
     %D%/quickstart.tap \
     %D%/weights.tap \
     %D%/weight_layouts.tap \
@@ -76,6 +78,13 @@ EXTRA_DIST += $(tap_tests) $(long_tests) \
 %C%_unit_llvm_LDADD = $(graft_llvm_libs)
 %C%_unit_gradients_SOURCES = %D%/unit_gradients.c compiler/tool/compile.c compiler/tool/temporary.c
 %C%_unit_gradients_LDADD = $(graft_llvm_libs)
+# kernels for other processors, which aarch64.tap runs
+check_PROGRAMS += %D%/cross/make_kernels
+%C%_cross_make_kernels_SOURCES = %D%/cross/make_kernels.c %D%/cross/libm.h \
+    %D%/kir/random_kernel.c %D%/kir/random_kernel.h compiler/tool/compile.c compiler/tool/temporary.c
+%C%_cross_make_kernels_CPPFLAGS = $(AM_CPPFLAGS) $(LLVM_CPPFLAGS)
+%C%_cross_make_kernels_LDADD = $(graft_llvm_libs)
+EXTRA_DIST += %D%/cross/run_kernels.c
 # like a compiled program
 %C%_unit_runtime_CPPFLAGS = $(AM_CPPFLAGS) $(IMAGE_CFLAGS)
 %C%_unit_runtime_LDADD = libgrt.a $(GRAFT_LINK_LIBS)
@@ -87,9 +96,9 @@ check_PROGRAMS += %D%/compare %D%/reference_inputs %D%/write_weights %D%/runtime
 %C%_runtime_make_images_CPPFLAGS = $(AM_CPPFLAGS) $(IMAGE_CFLAGS)
 %C%_runtime_make_images_LDADD = $(IMAGE_LIBS)
 
-# the experiment written by hand, in four kinds
+# the experiment written by hand, in five kinds
 check_PROGRAMS += %D%/runtime/fixture %D%/runtime/fixture_skip %D%/runtime/fixture_cifar10 \
-    %D%/runtime/fixture_npy
+    %D%/runtime/fixture_needs %D%/runtime/fixture_npy
 %C%_runtime_fixture_SOURCES = %D%/runtime/fixture.c
 if !SANITIZE
 %C%_runtime_fixture_SOURCES += %D%/runtime/count_alloc.c
@@ -104,6 +113,9 @@ EXTRA_DIST += %D%/runtime/count_alloc.c
 %C%_runtime_fixture_cifar10_CPPFLAGS = $(AM_CPPFLAGS) -DFIXTURE_FORMAT=GRT_DATA_CIFAR10 \
     -DFIXTURE_CLASSES=10
 %C%_runtime_fixture_cifar10_LDADD = libgrt.a $(GRAFT_LINK_LIBS)
+%C%_runtime_fixture_needs_SOURCES = %D%/runtime/fixture.c
+%C%_runtime_fixture_needs_CPPFLAGS = $(AM_CPPFLAGS) -DFIXTURE_NEEDS='"third-arm wings"'
+%C%_runtime_fixture_needs_LDADD = libgrt.a $(GRAFT_LINK_LIBS)
 %C%_runtime_fixture_npy_SOURCES = %D%/runtime/fixture.c
 %C%_runtime_fixture_npy_CPPFLAGS = $(AM_CPPFLAGS) -DFIXTURE_FORMAT=GRT_DATA_NPY
 %C%_runtime_fixture_npy_LDADD = libgrt.a $(GRAFT_LINK_LIBS)

@@ -311,16 +311,24 @@ static void test_targets(Ctx *ctx)
     Target v3 = target_resolve(ctx, "x86-64-v3"), v4 = target_resolve(ctx, "x86-64-v4");
     ok(v3.lanes == 8 && v3.registers == 16, "x86-64-v3: 8 lanes, 16 registers");
     ok(v4.lanes == 16 && v4.registers == 32, "x86-64-v4: 16 lanes, 32 registers");
-    Target native = target_resolve(ctx, NULL), same = target_resolve(ctx, "native");
-    ok(native.lanes > 0 && strcmp(native.cpu, same.cpu) == 0 &&
-           strcmp(native.features, same.features) == 0,
-       "native is this machine");
+    ok(strcmp(v3.needs, "popcnt lzcnt bmi bmi2 avx f16c fma avx2") == 0, "what x86-64-v3 has");
+    ok(strcmp(v4.needs, arena_printf(ctx->arena, "%s avx512f avx512cd avx512bw avx512dq avx512vl",
+                                     v3.needs)) == 0,
+       "what x86-64-v4 has");
+    ok(!v4.dot_bfloat16 && target_resolve(ctx, "znver4").dot_bfloat16 &&
+           !target_resolve(ctx, "sierraforest").dot_bfloat16,
+       "who multiplies bfloat16");
+    Target arm = target_resolve(ctx, "neoverse-n1");
+    ok(arm.lanes == 4 && arm.registers == 32 && !*arm.needs && strstr(arm.triple, "aarch64"),
+       "neoverse-n1: 4 lanes, 32 registers, nothing that another aarch64 lacks");
+    ok(target_resolve(ctx, "native").lanes > 0, "native is this machine");
     ok(refused(ctx->arena, "pdp11", "'pdp11'"), "an unknown processor is refused");
     ok(refused(ctx->arena, "help", "'help'") && refused(ctx->arena, "", "''") &&
            refused(ctx->arena, "znver3,+fma", "'znver3,+fma'"),
        "what is no name is refused");
     ok(refused(ctx->arena, "x86-64", "fused multiply-add") &&
-           refused(ctx->arena, "pentium", "fused multiply-add"),
+           refused(ctx->arena, "pentium", "fused multiply-add") &&
+           refused(ctx->arena, "bdver1", "fused multiply-add"),
        "a processor without fused multiply-add is refused");
 }
 
@@ -369,7 +377,7 @@ static void describe_memory(const GrtProgram *p, Buf *out)
 static const char *describe(Arena *arena, const GrtProgram *p)
 {
     Buf out = buf_create(arena);
-    const char *const texts[] = {p->name,           p->version,     p->target,
+    const char *const texts[] = {p->name,           p->version,     p->target,         p->needs,
                                  p->spec_hash,      p->prefix_hash, p->spec_text,
                                  p->weights_report, p->train_path,  p->test_path};
     for (size_t i = 0; i < COUNT_OF(texts); i++)
@@ -567,7 +575,7 @@ static void test_all(Ctx *ctx, const char *folder)
     test_rodata(ctx, folder);
     ProgramInfo *info = tiny_program(ctx->arena);
     Plan plan = *info->plan;
-    plan.target = target_resolve(ctx, NULL);
+    plan.target = target_resolve(ctx, "native");
     info->plan = &plan;
     unsigned char rodata[TINY_RODATA_BYTES];
     for (int i = 0; i < TINY_RODATA_BYTES; i++)

@@ -6,8 +6,10 @@
 
 typedef enum { EMIT_LLVM, EMIT_LLVM_OPT, EMIT_ASM, EMIT_OBJ, EMIT_C } EmitKind;
 
-/* emit_target.c: "native", "x86-64-v3", "x86-64-v4", or LLVM's name of a CPU. NULL is native.
- * fatal(EXIT_SPEC) when LLVM does not know it. */
+/* emit_target.c: "native", "x86-64-v3", "x86-64-v4", or LLVM's name of a CPU. NULL, or why there
+ * are no programs for it. */
+const char *target_find(Ctx *ctx, const char *name, Target *out);
+/* The same; fatal(EXIT_SPEC) when there are none. */
 Target target_resolve(Ctx *ctx, const char *name);
 
 /* What the tables say that is not in the Plan. */

@@ -203,8 +203,8 @@ static const char DECLARATIONS[] =
     "} GrtParam;\n"
     "typedef struct {\n"
     "    uint32_t abi;\n"
-    "    const char *name, *version, *target, *spec_hash, *prefix_hash, *spec_text;\n"
-    "    const char *weights_report;\n"
+    "    const char *name, *version, *target, *needs, *spec_hash, *prefix_hash;\n"
+    "    const char *spec_text, *weights_report;\n"
     "    uint32_t data_format;\n"
     "    const char *train_path, *test_path;\n"
     "    uint32_t skip_bad_files;\n"
@@ -321,6 +321,7 @@ static void experiment_fields(const GrtProgram *p, Buf *out)
     field_string(out, "name", p->name);
     field_string(out, "version", p->version);
     field_string(out, "target", p->target);
+    field_string(out, "needs", ""); /* the C compiler decides */
     field_string(out, "spec_hash", p->spec_hash);
     field_string(out, "prefix_hash", p->prefix_hash);
     field_string(out, "spec_text", p->spec_text);

@@ -24,6 +24,7 @@ typedef struct EmitLlvm {
 
 /* The machine that compiles for the target; fatal(EXIT_SPEC) when LLVM has none. */
 LLVMTargetMachineRef emit_target_machine(Ctx *ctx, const Target *target);
+bool emit_target_is_aarch64(const Target *target);
 /* What every function of the module says of the processor. */
 void emit_target_attributes(const EmitLlvm *em, LLVMValueRef function);
 

@@ -118,10 +118,23 @@ static LLVMValueRef iota(EmitLlvm *em, int lanes)
     return lanes == 1 ? elems[0] : LLVMConstVector(elems, (unsigned)lanes);
 }
 
-/* FMIN with OLT, FMAX with OGT: a where the comparison holds, else b, of NaN too. */
+/* The constant, as a value that LLVM knows nothing of. */
+static LLVMValueRef hide_constant(EmitLlvm *em, LLVMValueRef value)
+{
+    static const char constraints[] = "=w,0";
+    LLVMTypeRef type = LLVMTypeOf(value), function = LLVMFunctionType(type, &type, 1, false);
+    LLVMValueRef nothing = LLVMGetInlineAsm(function, "", 0, constraints, strlen(constraints),
+                                            false, false, LLVMInlineAsmDialectATT, false);
+    return LLVMBuildCall2(em->build, function, nothing, &value, 1, "");
+}
+
+/* FMIN with OLT, FMAX with OGT: a where the comparison holds, else b, of NaN too. Of two zeros that
+ * is b; LLVM 19 makes it fminnm or fmaxnm where b is constant, which go by the sign. */
 static LLVMValueRef select_by(EmitLlvm *em, LLVMRealPredicate predicate, LLVMValueRef a,
                               LLVMValueRef b)
 {
+    if (LLVMIsConstant(b) && emit_target_is_aarch64(em->target))
+        b = hide_constant(em, b);
     return LLVMBuildSelect(em->build, LLVMBuildFCmp(em->build, predicate, a, b, ""), a, b, "");
 }
 

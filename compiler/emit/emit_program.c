@@ -89,6 +89,7 @@ static const Field PROGRAM_FIELDS[] = {
     P(TEXT, name),
     P(TEXT, version),
     P(TEXT, target),
+    P(TEXT, needs),
     P(TEXT, spec_hash),
     P(TEXT, prefix_hash),
     P(TEXT, spec_text),

@@ -27,6 +27,7 @@ static void fill_names(GrtProgram *out, const ProgramInfo *info)
     out->name = spec->name;
     out->version = info->version;
     out->target = info->plan->target.cpu;
+    out->needs = info->plan->target.needs;
     out->spec_hash = spec->hash;
     out->prefix_hash = info->plan->prefix_hash;
     out->spec_text = spec->canonical;

@@ -1,10 +1,13 @@
 /* emit_target.c - the processors that can be compiled for, and what they have.
  *
- * LLVM's C interface does not say what a processor can do, so a vector sum of products is compiled
- * for it and the instructions are looked at. */
+ * A program may use the features of grt_processor.def that its processor has, and nothing else, so
+ * that it can look for them when it starts; the processor's name only tunes the code. LLVM's C
+ * interface does not say what a processor has, so small functions are compiled for it and the
+ * instructions are looked at. */
 #include "compiler/base/base.h"
 #include "compiler/emit/emit_llvm.h"
 
+#include <llvm-c/IRReader.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -19,23 +22,41 @@ static void initialise_llvm(void)
     LLVMInitializeAllAsmParsers();
 }
 
+static bool is_x86(const char *triple)
+{
+    return strncmp(triple, "x86_64", 6) == 0;
+}
+
+bool emit_target_is_aarch64(const Target *target)
+{
+    return !is_x86(target->triple);
+}
+
+/* What every processor of the kind has. */
+static const char *first_cpu(const char *triple)
+{
+    return is_x86(triple) ? "x86-64" : "generic";
+}
+
 /* NULL when this LLVM has no such target. */
-static LLVMTargetMachineRef create_machine(const Target *target)
+static LLVMTargetMachineRef create_machine(const char *triple, const char *cpu,
+                                           const char *features)
 {
     LLVMTargetRef llvm_target;
     char *message = NULL;
-    if (LLVMGetTargetFromTriple(target->triple, &llvm_target, &message)) {
+    if (LLVMGetTargetFromTriple(triple, &llvm_target, &message)) {
         LLVMDisposeMessage(message);
         return NULL;
     }
-    return LLVMCreateTargetMachine(llvm_target, target->triple, target->cpu, target->features,
-                                   LLVMCodeGenLevelAggressive, LLVMRelocPIC, LLVMCodeModelDefault);
+    return LLVMCreateTargetMachine(llvm_target, triple, cpu, features, LLVMCodeGenLevelAggressive,
+                                   LLVMRelocPIC, LLVMCodeModelDefault);
 }
 
 LLVMTargetMachineRef emit_target_machine(Ctx *ctx, const Target *target)
 {
     initialise_llvm();
-    LLVMTargetMachineRef machine = create_machine(target);
+    LLVMTargetMachineRef machine =
+        create_machine(target->triple, first_cpu(target->triple), target->features);
     if (!machine)
         fatal(ctx, EXIT_SPEC, "LLVM has no target %s", target->triple);
     return machine;
@@ -50,32 +71,32 @@ static void string_attribute(LLVMContextRef llvm, LLVMValueRef function, const c
 }
 
 /* LLVM takes half of the register on processors that it thinks slow down otherwise. */
-static void whole_registers(LLVMContextRef llvm, LLVMValueRef function)
-{
-    string_attribute(llvm, function, "prefer-vector-width", "512");
-    string_attribute(llvm, function, "min-legal-vector-width", "512");
-}
+#define WHOLE_REGISTERS "512"
 
 void emit_target_attributes(const EmitLlvm *em, LLVMValueRef function)
 {
-    string_attribute(em->llvm, function, "target-cpu", em->target->cpu);
-    if (em->target->features[0])
-        string_attribute(em->llvm, function, "target-features", em->target->features);
-    if (em->target->lanes == 16)
-        whole_registers(em->llvm, function);
+    const Target *target = em->target;
+    string_attribute(em->llvm, function, "target-cpu", first_cpu(target->triple));
+    string_attribute(em->llvm, function, "tune-cpu", target->cpu);
+    if (target->features[0])
+        string_attribute(em->llvm, function, "target-features", target->features);
+    if (target->lanes == 16) {
+        string_attribute(em->llvm, function, "prefer-vector-width", WHOLE_REGISTERS);
+        string_attribute(em->llvm, function, "min-legal-vector-width", WHOLE_REGISTERS);
+    }
 }
 
 /* ------------------------------------------------------------------------ names */
 
 /* Whether LLVM knows the processor; it says so on standard error, which is read back. */
-static bool knows_cpu(Ctx *ctx, const Target *target)
+static bool knows_cpu(Ctx *ctx, const char *triple, const char *cpu)
 {
     FILE *said = tmpfile();
     fflush(stderr);
     int saved = dup(STDERR_FILENO);
     if (!said || saved < 0 || dup2(fileno(said), STDERR_FILENO) < 0)
         fatal(ctx, EXIT_FILE, "cannot make a temporary file");
-    LLVMTargetMachineRef machine = create_machine(target);
+    LLVMTargetMachineRef machine = create_machine(triple, cpu, "");
     dup2(saved, STDERR_FILENO);
     close(saved);
     bool known = machine && lseek(fileno(said), 0, SEEK_END) == 0;
@@ -90,27 +111,6 @@ static bool plausible_name(const char *name)
     static const char allowed[] = "abcdefghijklmnopqrstuvwxyz0123456789-._";
     size_t n = strlen(name);
     return n > 0 && n <= MAX_CPU_NAME && strspn(name, allowed) == n && strcmp(name, "help") != 0;
-}
-
-static int compare_text(const void *a, const void *b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-/* LLVM lists the features in the order of a hash: sorted here. */
-static const char *sorted_features(Ctx *ctx, const char *list)
-{
-    ARR(const char *) features = {0};
-    char *copy = arena_strdup(ctx->arena, list), *rest = NULL;
-    for (char *f = strtok_r(copy, ",", &rest); f; f = strtok_r(NULL, ",", &rest))
-        *arr_push(ctx->arena, &features) = f;
-    if (features.n == 0)
-        return "";
-    qsort(features.at, features.n, sizeof *features.at, compare_text);
-    Buf out = buf_create(ctx->arena);
-    for (uint32_t i = 0; i < features.n; i++)
-        buf_printf(&out, "%s%s", i ? "," : "", features.at[i]);
-    return out.at;
 }
 
 static const char *take_message(Ctx *ctx, char *message)
@@ -128,82 +128,61 @@ static const char *host_triple(Ctx *ctx)
     return triple;
 }
 
-static Target host_target(Ctx *ctx)
-{
-    Target target = {.triple = host_triple(ctx)};
-    target.cpu = take_message(ctx, LLVMGetHostCPUName());
-    target.features = sorted_features(ctx, take_message(ctx, LLVMGetHostCPUFeatures()));
-    return target;
-}
-
-/* A processor of this machine's kind, else of another kind that LLVM compiles for. */
-static Target named_target(Ctx *ctx, const char *name)
+/* The triple of the processor: of this machine's kind, else of another kind that LLVM compiles for.
+ * NULL when it knows none of this name. */
+static const char *find_triple(Ctx *ctx, const char *name)
 {
     const char *triples[] = {host_triple(ctx), "x86_64-unknown-linux-gnu",
                              "aarch64-unknown-linux-gnu"};
-    for (size_t i = 0; plausible_name(name) && i < COUNT_OF(triples); i++) {
-        Target target = {.cpu = name, .features = "", .triple = triples[i]};
-        if (knows_cpu(ctx, &target))
-            return target;
+    for (size_t i = 0; plausible_name(name) && i < COUNT_OF(triples); i++)
+        if (knows_cpu(ctx, triples[i], name))
+            return triples[i];
+    return NULL;
+}
+
+/* -------------------------------------------------------------------- features */
+
+typedef struct Feature {
+    const char *name, *type, *operation, *instruction;
+} Feature;
+
+static const Feature FEATURES[] = {
+#define GRT_FEATURE(name, leaf, subleaf, reg, bit, state, type, operation, instruction) \
+    {#name, type, operation, instruction},
+#include "runtime/grt_processor.def"
+};
+
+/* A function with the operation of each feature, as LLVM's text. */
+static LLVMModuleRef probe_module(Ctx *ctx, LLVMContextRef llvm)
+{
+    Buf text = buf_create(ctx->arena);
+    for (size_t i = 0; i < COUNT_OF(FEATURES); i++) {
+        const Feature *f = &FEATURES[i];
+        buf_printf(&text, "define %s @%s(%s %%a, %s %%b) #0 {\n%s\nret %s %%r\n}\n", f->type,
+                   f->name, f->type, f->type, f->operation, f->type);
     }
-    fatal(ctx, EXIT_SPEC,
-          "LLVM does not know the processor '%s'; try native, x86-64-v3, x86-64-v4, or a name that "
-          "'llc -march=x86-64 -mcpu=help' lists",
-          name);
-}
-
-/* ----------------------------------------------------------------------- probe */
-
-/* 16 floats rounded to bfloat16: an instruction of the same extension as the product of pairs. */
-static void add_rounding(LLVMContextRef llvm, LLVMModuleRef module)
-{
-    LLVMTypeRef from = LLVMVectorType(LLVMFloatTypeInContext(llvm), 16);
-    LLVMTypeRef to = LLVMVectorType(LLVMBFloatTypeInContext(llvm), 16);
-    LLVMValueRef function = LLVMAddFunction(module, "g", LLVMFunctionType(to, &from, 1, false));
-    whole_registers(llvm, function);
-    LLVMBuilderRef build = LLVMCreateBuilderInContext(llvm);
-    LLVMPositionBuilderAtEnd(build, LLVMAppendBasicBlockInContext(llvm, function, ""));
-    LLVMBuildRet(build, LLVMBuildFPTrunc(build, LLVMGetParam(function, 0), to, ""));
-    LLVMDisposeBuilder(build);
-}
-
-/* a * b + c on 16 lanes */
-static LLVMModuleRef sum_of_products(LLVMContextRef llvm)
-{
-    LLVMModuleRef module = LLVMModuleCreateWithNameInContext("probe", llvm);
-    LLVMTypeRef type = LLVMVectorType(LLVMFloatTypeInContext(llvm), 16);
-    LLVMTypeRef types[] = {type, type, type};
-    LLVMValueRef function = LLVMAddFunction(module, "f", LLVMFunctionType(type, types, 3, false));
-    whole_registers(llvm, function);
-    LLVMBuilderRef build = LLVMCreateBuilderInContext(llvm);
-    LLVMPositionBuilderAtEnd(build, LLVMAppendBasicBlockInContext(llvm, function, ""));
-    unsigned id = LLVMLookupIntrinsicID("llvm.fma", strlen("llvm.fma"));
-    LLVMValueRef args[3];
-    LLVMGetParams(function, args);
-    LLVMValueRef sum =
-        LLVMBuildCall2(build, LLVMIntrinsicGetType(llvm, id, types, 1),
-                       LLVMGetIntrinsicDeclaration(module, id, types, 1), args, 3, "");
-    LLVMBuildRet(build, sum);
-    LLVMDisposeBuilder(build);
+    buf_puts(&text, "attributes #0 = { \"prefer-vector-width\"=\"" WHOLE_REGISTERS
+                    "\" \"min-legal-vector-width\"=\"" WHOLE_REGISTERS "\" }\n");
+    LLVMMemoryBufferRef memory = LLVMCreateMemoryBufferWithMemoryRange(text.at, text.n, "probe", 1);
+    LLVMModuleRef module;
+    char *message = NULL;
+    if (LLVMParseIRInContext(llvm, memory, &module, &message)) /* takes the memory */
+        bug("the probe of processors is no module: %s", message);
     return module;
 }
 
-/* The instructions of both. */
-static const char *probe_text(Ctx *ctx, const Target *target)
+/* Assembly of the probe for a processor of x86-64. */
+static const char *probe_text(Ctx *ctx, const char *triple, const char *cpu, const char *features)
 {
-    Target probed = *target;
-    if (strncmp(target->triple, "x86_64", 6) == 0) /* LLVM aborts on processors of 32 bits */
-        probed.features = arena_printf(ctx->arena, "%s%s+64bit", target->features,
-                                       target->features[0] ? "," : "");
-    LLVMTargetMachineRef machine = emit_target_machine(ctx, &probed);
+    LLVMTargetMachineRef machine = create_machine(triple, cpu, features);
+    if (!machine)
+        fatal(ctx, EXIT_SPEC, "LLVM has no target %s", triple);
     LLVMContextRef llvm = LLVMContextCreate();
-    LLVMModuleRef module = sum_of_products(llvm);
-    if (strncmp(target->triple, "x86_64", 6) == 0)
-        add_rounding(llvm, module);
+    LLVMModuleRef module = probe_module(ctx, llvm);
     LLVMMemoryBufferRef text;
     char *message = NULL;
     if (LLVMTargetMachineEmitToMemoryBuffer(machine, module, LLVMAssemblyFile, &message, &text))
-        fatal(ctx, EXIT_SPEC, "cannot compile for '%s': %s", target->cpu, message);
+        fatal(ctx, EXIT_SPEC, "cannot compile for '%s': %s", cpu, message);
     const char *copy = arena_strndup(ctx->arena, LLVMGetBufferStart(text), LLVMGetBufferSize(text));
     LLVMDisposeMemoryBuffer(text);
     LLVMDisposeModule(module);
@@ -212,33 +191,84 @@ static const char *probe_text(Ctx *ctx, const Target *target)
     return copy;
 }
 
-/* false: no fused multiply-add */
-static bool find_registers(Target *target, const char *text)
+/* Whether the instruction stands in the feature's function. */
+static bool shows_feature(Ctx *ctx, const char *text, const Feature *feature)
 {
-    static const struct {
-        const char *instruction, *reg;
-        int lanes, registers;
-    } kinds[] = {{"vfmadd", "%zmm", 16, 32}, {"vfmadd", "%ymm", 8, 16}, {"fmla", ".4s", 4, 32}};
-    for (size_t i = 0; i < COUNT_OF(kinds); i++) {
-        if (strstr(text, kinds[i].instruction) && strstr(text, kinds[i].reg)) {
-            target->lanes = kinds[i].lanes;
-            target->registers = kinds[i].registers;
-            return true;
-        }
+    const char *begin = strstr(text, arena_printf(ctx->arena, "\n%s:", feature->name));
+    const char *end = begin ? strstr(begin, "\n.Lfunc_end") : NULL;
+    const char *found = begin ? strstr(begin, feature->instruction) : NULL;
+    if (!end)
+        bug("the probe of processors has no function %s", feature->name);
+    return found && found < end;
+}
+
+/* Fills needs and features. LLVM aborts on processors of 32 bits, and prefers AMD's old fused
+ * multiply-add where there are two. */
+static void find_features(Ctx *ctx, Target *target, const char *host_features)
+{
+    const char *features =
+        arena_printf(ctx->arena, "%s%s+64bit,-fma4", host_features, host_features[0] ? "," : "");
+    const char *text = probe_text(ctx, target->triple, target->cpu, features);
+    Buf names = buf_create(ctx->arena), switches = buf_create(ctx->arena);
+    for (size_t i = 0; i < COUNT_OF(FEATURES); i++) {
+        if (!shows_feature(ctx, text, &FEATURES[i]))
+            continue;
+        buf_printf(&names, "%s%s", names.n ? " " : "", FEATURES[i].name);
+        buf_printf(&switches, "%s+%s", switches.n ? "," : "", FEATURES[i].name);
     }
+    target->needs = names.n ? names.at : "";
+    target->features = switches.n ? switches.at : "";
+}
+
+static bool needs(const Target *target, const char *name)
+{
+    size_t n = strlen(name);
+    for (const char *word = target->needs; (word = strstr(word, name)); word += n)
+        if ((word == target->needs || word[-1] == ' ') && (!word[n] || word[n] == ' '))
+            return true;
     return false;
+}
+
+/* Every aarch64 has four lanes and a fused multiply-add. */
+static bool find_registers(Target *target)
+{
+    if (!is_x86(target->triple)) {
+        target->lanes = 4;
+        target->registers = 32;
+    } else if (needs(target, "avx512f")) {
+        target->lanes = 16;
+        target->registers = 32;
+    } else if (needs(target, "fma")) {
+        target->lanes = 8;
+        target->registers = 16;
+    }
+    return target->lanes > 0;
+}
+
+const char *target_find(Ctx *ctx, const char *name, Target *out)
+{
+    initialise_llvm();
+    bool native = strcmp(name, "native") == 0;
+    const char *triple = native ? host_triple(ctx) : find_triple(ctx, name);
+    if (!triple)
+        return arena_printf(ctx->arena, "LLVM does not know the processor '%s'", name);
+    Target target = {.triple = triple, .cpu = name, .needs = "", .features = ""};
+    if (native)
+        target.cpu = take_message(ctx, LLVMGetHostCPUName());
+    if (is_x86(triple))
+        find_features(ctx, &target, native ? take_message(ctx, LLVMGetHostCPUFeatures()) : "");
+    target.dot_bfloat16 = needs(&target, "avx512bf16") && needs(&target, "avx512vl");
+    if (!find_registers(&target))
+        return arena_printf(ctx->arena, "the processor '%s' has no fused multiply-add", target.cpu);
+    *out = target;
+    return NULL;
 }
 
 Target target_resolve(Ctx *ctx, const char *name)
 {
-    initialise_llvm();
-    bool native = !name || strcmp(name, "native") == 0;
-    Target target = native ? host_target(ctx) : named_target(ctx, name);
-    const char *text = probe_text(ctx, &target);
-    target.dot_bfloat16 = strstr(text, "vcvtneps2bf16") != NULL;
-    if (!find_registers(&target, text))
-        fatal(ctx, EXIT_SPEC,
-              "the processor '%s' (%s) has no fused multiply-add (x86-64-v3 has it, and aarch64)",
-              target.cpu, target.triple);
+    Target target;
+    const char *why = target_find(ctx, name, &target);
+    if (why)
+        fatal(ctx, EXIT_SPEC, "%s", why);
     return target;
 }

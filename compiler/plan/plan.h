@@ -46,8 +46,9 @@ typedef struct PlanPhase {
 } PlanPhase;
 
 typedef struct Target {
-    const char *cpu; /* LLVM's name: native, x86-64-v3, x86-64-v4 ... as resolved */
-    const char *features;
+    const char *cpu;      /* LLVM's name: x86-64-v3, x86-64-v4 ... as resolved */
+    const char *needs;    /* all that is used beyond the first processors: "avx avx2", grt.h's */
+    const char *features; /* the same, as LLVM takes it: "+avx,+avx2" */
     const char *triple;
     int lanes;     /* float32 lanes of a vector register: 16, 8 or 4 */
     int registers; /* vector registers */

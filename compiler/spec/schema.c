@@ -130,6 +130,13 @@ const KeyDesc SPEC_KEYS[] = {
      "A new order in every epoch; false keeps the order of the files.", "1"},
     {"training.seed", KT_INT, false, "0", 0, 4294967295.0, NULL, AT(seed), NO,
      "Of all random numbers; the program's --seed replaces it.", "1"},
+
+    {"target", KT_MAP, false, "", 0, 0, NULL, NO, NO,
+     "The machine that the program is for; it makes no other experiment.", "1"},
+    {"target.cpu", KT_STRING, false, "native", 0, 0, NULL, AT(target_cpu), AT(target_loc),
+     "Its processor: native (the one that compiles), x86-64-v3, x86-64-v4, or LLVM's name of one, "
+     "of aarch64, too; --target replaces it.",
+     "1"},
 };
 const size_t N_SPEC_KEYS = COUNT_OF(SPEC_KEYS);
 

@@ -106,8 +106,11 @@ typedef struct Spec {
     int64_t batch_size, validation_batch_size, epochs, seed;
     bool shuffle;
 
+    const char *target_cpu;
+    Loc target_loc;
+
     const char *canonical; /* the resolved spec as canonical YAML (spec_print.c) */
-    char hash[17];         /* XXH3-64 of canonical, hex: names the experiment everywhere */
+    char hash[17]; /* XXH3-64 of canonical but `target`, hex: names the experiment everywhere */
 } Spec;
 
 typedef struct SetOption {
@@ -127,7 +130,9 @@ void spec_read_layers(Ctx *ctx, const YNode *seq, const char *where, LayerSpecs 
 bool spec_read_layer(Ctx *ctx, const YNode *node, bool allow_from, LayerSpec *out);
 /* Canonical YAML, every default spelled out. Reading it again gives the same Spec and text. */
 const char *spec_canonical(Ctx *ctx, const Spec *spec);
-/* The same with the place where each value comes from behind it, as a comment. */
+/* The same without `target`, which decides where the experiment can run, not what it is. */
+const char *spec_experiment(Ctx *ctx, const Spec *spec);
+/* The whole with the place where each value comes from behind it, as a comment. */
 const char *spec_with_origins(Ctx *ctx, const Spec *spec);
 
 /* One value of the resolved spec. */

@@ -1,6 +1,7 @@
 /* spec_print.c - the Spec as canonical YAML and as a list of values: the order of the table of keys,
- * every default spelled out. Its hash names the experiment, so the text depends on the spec's files alone: paths that
- * come from another file are written as seen from the spec's own folder. */
+ * every default spelled out. Its hash, taken without the machine, names the experiment, so the text
+ * depends on the spec's files alone: paths that come from another file are written as seen from the
+ * spec's own folder. */
 #include "compiler/base/base.h"
 #include "compiler/spec/spec.h"
 
@@ -14,6 +15,7 @@ typedef struct Printer {
     bool origins;      /* each value with the place that it comes from */
     SpecValues values; /* what was printed, value by value */
     size_t begun;      /* in out: where the value under way begins */
+    bool machine;      /* `target`, too */
 } Printer;
 
 static void print_keys(Printer *p, const char *path, int indent);
@@ -369,7 +371,8 @@ static void print_key(Printer *p, const KeyDesc *key, int indent)
         key->offset == NO_OFFSET ? NULL : (const char *)p->spec + key->offset;
     switch (key->type) {
     case KT_MAP:
-        if (strcmp(key->path, "backbone") == 0 && !p->spec->has_backbone)
+        if ((strcmp(key->path, "backbone") == 0 && !p->spec->has_backbone) ||
+            (strcmp(key->path, "target") == 0 && !p->machine))
             return;
         begin_key(p, key, indent);
         buf_puts(&p->out, "\n");
@@ -407,24 +410,33 @@ static void print_keys(Printer *p, const char *path, int indent)
         print_key(p, key, indent);
 }
 
-static Printer print_spec(Ctx *ctx, const Spec *spec, bool origins)
+static Printer print_spec(Ctx *ctx, const Spec *spec, bool origins, bool machine)
 {
-    Printer printer = {.ctx = ctx, .spec = spec, .out = buf_create(ctx->arena), .origins = origins};
+    Printer printer = {.ctx = ctx,
+                       .spec = spec,
+                       .out = buf_create(ctx->arena),
+                       .origins = origins,
+                       .machine = machine};
     print_keys(&printer, "", 0);
     return printer;
 }
 
 const char *spec_canonical(Ctx *ctx, const Spec *spec)
 {
-    return print_spec(ctx, spec, false).out.at;
+    return print_spec(ctx, spec, false, true).out.at;
+}
+
+const char *spec_experiment(Ctx *ctx, const Spec *spec)
+{
+    return print_spec(ctx, spec, false, false).out.at;
 }
 
 const char *spec_with_origins(Ctx *ctx, const Spec *spec)
 {
-    return print_spec(ctx, spec, true).out.at;
+    return print_spec(ctx, spec, true, true).out.at;
 }
 
 SpecValues spec_values(Ctx *ctx, const Spec *spec)
 {
-    return print_spec(ctx, spec, false).values;
+    return print_spec(ctx, spec, false, true).values;
 }

@@ -510,7 +510,8 @@ Spec *spec_read(Ctx *ctx, const char *path, const SetOption *sets, uint32_t n_se
     if (ctx->n_errors != errors)
         return NULL;
     spec->canonical = spec_canonical(ctx, spec);
-    XXH64_hash_t hash = XXH3_64bits(spec->canonical, strlen(spec->canonical));
+    const char *experiment = spec_experiment(ctx, spec);
+    XXH64_hash_t hash = XXH3_64bits(experiment, strlen(experiment));
     snprintf(spec->hash, sizeof spec->hash, "%016llx", (unsigned long long)hash);
     return spec;
 }

@@ -42,7 +42,7 @@ static const char *program_key(Ctx *ctx, const Args *args, const Spec *spec)
 {
     Buf key = buf_create(ctx->arena);
     char *folder = getcwd(NULL, 0);
-    Target target = target_resolve(ctx, args->target);
+    Target target = target_resolve(ctx, spec->target_cpu);
     buf_printf(&key, "%s\n%s\n%s\n%s %s\n%d\n", PACKAGE_VERSION, folder ? folder : "",
                spec->canonical, target.cpu, target.features, args->no_weights);
     free(folder);

@@ -270,7 +270,8 @@ static void put_word_list(Json *j, const KeyDesc *key)
 
 static void put_default(Json *j, const KeyDesc *key)
 {
-    bool text = key->type == KT_WORD || key->type == KT_FROZEN || key->type == KT_OPTIMIZER;
+    bool text = key->type == KT_STRING || key->type == KT_WORD || key->type == KT_FROZEN ||
+                key->type == KT_OPTIMIZER;
     if (text && *key->preset)
         json_string(j, "default", key->preset);
     else if (*key->preset && key->type != KT_METRICS)

@@ -29,7 +29,7 @@ typedef struct Args {
     const struct Command *command;
     ARR(const char *) words; /* what is no option */
     ARR(SetOption) sets;
-    const char *output, *target, *kind, *for_spec; /* NULL: not given */
+    const char *output, *kind, *for_spec; /* NULL: not given */
     bool json, sarif, origin, no_weights, weights, verbose, md, remove;
     DiagOptions diag;
     char **rest; /* NULL-terminated, NULL when there is no -- */

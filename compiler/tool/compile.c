@@ -102,6 +102,21 @@ static void assume_loaded(Graph *graph)
     }
 }
 
+/* The processor of the spec. One that is named there is looked at even when no Plan is made. */
+static void find_target(Ctx *ctx, const Spec *spec, Stage stage, Target *out)
+{
+    if (stage < STAGE_PLAN && strcmp(spec->target_cpu, "native") == 0)
+        return;
+    const char *why = target_find(ctx, spec->target_cpu, out);
+    if (why && !spec->target_loc.file)
+        fatal(ctx, EXIT_SPEC, "%s", why);
+    if (!why)
+        return;
+    Diag *diag = diag_error(ctx, spec->target_loc, R_target_cpu, "%s", why);
+    diag_hint(ctx, diag, (Loc){0}, "try native, x86-64-v3, x86-64-v4, or a name that 'llc "
+                                   "-march=x86-64 -mcpu=help' or -march=aarch64 lists");
+}
+
 bool compile(Ctx *ctx, const CompileOptions *options, Stage stage, Compilation *out)
 {
     uint32_t first_diag = ctx->diags.n, errors = ctx->n_errors;
@@ -122,18 +137,19 @@ bool compile(Ctx *ctx, const CompileOptions *options, Stage stage, Compilation *
     if (options->no_weights)
         forget_weights(spec);
 
+    find_target(ctx, spec, stage, &out->target);
     out->graph = graph_build(ctx, spec);
     spec_note_inherited(ctx, &spec->sources, first_diag);
     say(ctx, "graph", &since);
     if (!out->graph)
         return false;
     graph_verify(out->graph);
-    if (stage == STAGE_GRAPH)
+    if (stage == STAGE_GRAPH || ctx->n_errors != errors)
         return ctx->n_errors == errors;
 
     if (options->no_values) {
         assume_loaded(out->graph);
-        out->plan = plan_sizes(ctx, out->graph, target_resolve(ctx, options->target));
+        out->plan = plan_sizes(ctx, out->graph, out->target);
         say(ctx, "plan", &since);
         return ctx->n_errors == errors;
     }
@@ -146,7 +162,7 @@ bool compile(Ctx *ctx, const CompileOptions *options, Stage stage, Compilation *
     if (ctx->n_errors != errors || stage == STAGE_WEIGHTS)
         return ctx->n_errors == errors;
 
-    out->plan = plan_build(ctx, out->graph, target_resolve(ctx, options->target));
+    out->plan = plan_build(ctx, out->graph, out->target);
     if (ctx->n_errors != errors)
         return false;
     plan_verify(out->plan);

@@ -12,7 +12,6 @@ typedef struct CompileOptions {
     const char *spec_path;
     const SetOption *sets;
     uint32_t n_sets;
-    const char *target;      /* NULL: native */
     bool no_weights;         /* weights count as random: summary, plan, emit without the files */
     bool no_values;          /* a plan of sizes only, weight files count as complete: diff, compare */
 } CompileOptions;
@@ -20,6 +19,7 @@ typedef struct CompileOptions {
 typedef struct Compilation {
     Spec *spec;
     Graph *graph;
+    Target target; /* known when it is no native one or a Plan is made */
     Plan *plan;
     WeightReport report;
 } Compilation;

@@ -76,7 +76,7 @@ const size_t N_COMMANDS = COUNT_OF(COMMANDS);
 const OptionDesc OPTIONS[] = {
     {"output", 'o', "FILE", TAKES_OUTPUT, "write to FILE"},
     {"set", 0, "KEY=VALUE", TAKES_SET, "change a value: training.epochs=3, head[2].Dense.units=64"},
-    {"target", 0, "CPU", TAKES_TARGET, "processor to compile for; LLVM's names, too"},
+    {"target", 0, "CPU", TAKES_TARGET, "processor to compile for instead of the spec's target.cpu"},
     {"kind", 0, "KIND", TAKES_KIND, "what to print"},
     {"json", 0, NULL, TAKES_JSON, "print JSON"},
     {"sarif", 0, NULL, TAKES_SARIF, "print SARIF 2.1.0, for editors and code review"},
@@ -196,7 +196,7 @@ static void apply_option(Ctx *ctx, Args *args, const OptionDesc *option, const c
         add_set(ctx, args, value);
         break;
     case TAKES_TARGET:
-        args->target = value;
+        *arr_push(ctx->arena, &args->sets) = (SetOption){"target.cpu", value};
         break;
     case TAKES_KIND:
         args->kind = value;
@@ -313,7 +313,6 @@ CompileOptions command_options(const Args *args, const char *spec_path)
     return (CompileOptions){.spec_path = spec_path,
                             .sets = args->sets.at,
                             .n_sets = args->sets.n,
-                            .target = args->target,
                             .no_weights = args->no_weights};
 }
 

@@ -153,6 +153,7 @@ ProgramInfo *tiny_program(Arena *arena)
     Plan *plan = arena_new(arena, Plan);
     plan->graph = tiny_graph(arena, spec);
     plan->target.cpu = "x86-64-v4";
+    plan->target.needs = "avx avx512f";
     plan->feature_size = 111;
     plan->head_input_size = 30;
     memcpy(plan->prefix_hash, "fedcba9876543210", 17);

@@ -27,6 +27,9 @@
 #ifndef FIXTURE_PREFIX_HEAD
 #define FIXTURE_PREFIX_HEAD 0
 #endif
+#ifndef FIXTURE_NEEDS
+#define FIXTURE_NEEDS ""
+#endif
 #ifndef FIXTURE_SPEC_HASH
 #define FIXTURE_SPEC_HASH "0123456789abcdef"
 #endif
@@ -300,6 +303,7 @@ const GrtProgram grt_program = {
     .name = "fixture",
     .version = "0.0",
     .target = "by hand",
+    .needs = FIXTURE_NEEDS,
     .spec_hash = FIXTURE_SPEC_HASH,
     .prefix_hash = "fedcba9876543210",
     .spec_text = "graft: 1\nname: fixture # <by hand>\n",
