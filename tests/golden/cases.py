@@ -110,14 +110,13 @@ CASES = {
             conv("c", 17, [5, 4], "same", activation="relu")],
         "head": [GAP]},
     "conv_winograd": {
-        # frozen windows of 3 x 3: odd and whole numbers of tiles, channels that fill no vector, a sum
-        "images": "16x12", "net": [
-            conv("a", 20, 3, activation="relu"),
-            *conv_bn("b", 40, 3),
-            conv("c", 33, 3, "valid", activation="relu"),
-            conv("d", 33, 3, "same"), norm("d_bn"),
-            ("Add", {"name": "sum"}, ["c", "d_bn"]), relu("sum_relu"),
-            conv("e", 17, 3, "same", activation="tanh")],
+        # frozen windows of 3 x 3: no whole number of tiles, channels that fill no vector, a sum
+        "images": "9x7", "net": [
+            conv("a", 20, 3, "same", activation="relu"),
+            *conv_bn("b", 24, 3),
+            conv("c", 24, 3, "same"), norm("c_bn"),
+            ("Add", {"name": "sum"}, ["b_relu", "c_bn"]), relu("sum_relu"),
+            conv("d", 33, 3, "valid", activation="tanh")],
         "frozen": "all", "head": [GAP]},
     "conv_dead_taps": {
         "images": "8x8", "net": [
