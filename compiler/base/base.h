@@ -185,4 +185,10 @@ const char *const *folder_names(Ctx *ctx, const char *path, uint32_t *n);
 /* path joined to the folder of base_file, unless path is absolute. */
 const char *path_beside(Arena *arena, const char *base_file, const char *path);
 
+/* ---------------------------------------------------------------- process.c */
+
+/* Starts a program, found in PATH, and waits; its output goes to standard error. 0: *status is its
+ * exit status, -1 after a signal; else why it cannot be started, as errno. */
+int process_run(Ctx *ctx, char *const *argv, int *status);
+
 #endif

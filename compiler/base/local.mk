@@ -6,6 +6,7 @@ libgraft_a_SOURCES += \
     %D%/diag.c \
     %D%/diag_print.c \
     %D%/file.c \
+    %D%/process.c \
     %D%/rule.def \
     %D%/strmap.c \
     %D%/text.c

@@ -21,14 +21,16 @@ enum {
     TAKES_STRICT = 4096,
     TAKES_NO_NOTES = 8192,
     TAKES_SARIF = 16384,
+    TAKES_FORMAT = 32768,
+    TAKES_FULL = 65536,
 };
 
 typedef struct Args {
     const struct Command *command;
     ARR(const char *) words; /* what is no option */
     ARR(SetOption) sets;
-    const char *output, *target, *kind, *for_spec; /* NULL: not given */
-    bool json, sarif, origin, no_weights, weights, verbose;
+    const char *output, *target, *kind, *for_spec, *format; /* NULL: not given */
+    bool json, sarif, origin, no_weights, weights, verbose, full;
     DiagOptions diag;
     char **rest; /* NULL-terminated, NULL when there is no -- */
 } Args;
@@ -65,9 +67,10 @@ const char *const *words_of(Ctx *ctx, const char *placeholder);
 const char *option_words(Ctx *ctx, const OptionDesc *option);
 /* Index of the text among them; usage_error with the nearest when it is not there. */
 size_t word_index(Ctx *ctx, const char *placeholder, const char *text);
-/* Name of the i-th kind of graftc emit, page of graftc docs; NULL behind the last. */
+/* Name of the i-th kind of graftc emit, page of graftc docs, format of graftc plot; NULL behind the last. */
 const char *emit_kind_name(size_t i);
 const char *docs_page_name(size_t i);
+const char *plot_format_name(size_t i);
 
 /* Options of the compiler for the spec at a path. */
 CompileOptions command_options(const Args *args, const char *spec_path);
@@ -82,6 +85,7 @@ int cmd_check(Ctx *ctx, const Args *args);
 int cmd_resolve(Ctx *ctx, const Args *args);
 int cmd_summary(Ctx *ctx, const Args *args);
 int cmd_plan(Ctx *ctx, const Args *args);
+int cmd_plot(Ctx *ctx, const Args *args);
 int cmd_emit(Ctx *ctx, const Args *args);
 int cmd_explain(Ctx *ctx, const Args *args);
 int cmd_schema(Ctx *ctx, const Args *args);

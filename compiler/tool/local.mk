@@ -5,6 +5,7 @@ graftc_SOURCES += \
     %D%/cmd_docs.c \
     %D%/cmd_emit.c \
     %D%/cmd_explain.c \
+    %D%/cmd_plot.c \
     %D%/cmd_schema.c \
     %D%/cmd_show.c \
     %D%/command.h \
