@@ -15,7 +15,7 @@ _graftc_files() {
     fi
 }
 
-_graftc_commands='build run check resolve summary plan diff compare emit explain schema docs backbones layers weights git-setup git-diff git-text git-merge help --help --version'
+_graftc_commands='build run check resolve summary plan diff compare plot emit explain schema docs backbones layers weights git-setup git-diff git-text git-merge help --help --version'
 
 # Values of a key.
 _graftc_value() {
@@ -42,6 +42,7 @@ _graftc_argument() {
         _graftc_words 'graft name data data.format data.train data.test data.on_error input input.shape input.preprocessing upsampling backbone backbone.name backbone.weights backbone.weights.file backbone.weights.allow_missing backbone.weights.rename backbone.slice backbone.frozen backbone.frozen.freeze backbone.frozen.unfreeze backbone.frozen.freeze_until backbone.frozen.unfreeze_from backbone.frozen.unfreeze_last backbone.precision head weights weights.file weights.allow_missing weights.rename training training.loss training.metrics training.optimizer training.optimizer.Adam training.optimizer.Adam.learning_rate training.optimizer.Adam.beta_1 training.optimizer.Adam.beta_2 training.optimizer.Adam.epsilon training.optimizer.SGD training.optimizer.SGD.learning_rate training.optimizer.SGD.momentum training.optimizer.SGD.nesterov training.batch_size training.validation_batch_size training.epochs training.shuffle training.seed target target.cpu' ;;
     --target) _graftc_words 'native x86-64-v3 x86-64-v4' ;;
     --kind) _graftc_words 'tree spec graph plan kernels c llvm llvm-opt asm obj' ;;
+    --format) _graftc_words 'dot svg png' ;;
     --for) _graftc_files '*.yaml' ;;
     --color) _graftc_words 'auto always never' ;;
     *) return 1 ;;
@@ -51,7 +52,7 @@ _graftc_argument() {
 # Whether an option takes an argument.
 _graftc_takes() {
     case $1 in
-    -o | --output | --set | --target | --kind | --for | --color) return 0 ;;
+    -o | --output | --set | --target | --kind | --format | --for | --color) return 0 ;;
     *) return 1 ;;
     esac
 }
@@ -67,6 +68,7 @@ _graftc_options() {
     plan) _graftc_words '--set --target --strict --no-notes --verbose --color --help' ;;
     diff) _graftc_words '--output --set --target --json --md --color --help' ;;
     compare) _graftc_words '--output --set --target --json --md --color --help' ;;
+    plot) _graftc_words '--output --set --format --full --strict --no-notes --color --help' ;;
     emit) _graftc_words '--output --set --target --kind --strict --no-notes --verbose --color --help' ;;
     explain) _graftc_words '--color --help' ;;
     schema) _graftc_words '--output --color --help' ;;
@@ -94,6 +96,7 @@ _graftc_word() {
     'diff 0') : ;;
     'diff 1') : ;;
     'compare '*) : ;;
+    'plot 0') _graftc_files '*.yaml' ;;
     'emit 0') _graftc_files '*.yaml' ;;
     'explain 0') _graftc_words 'graft extends name data data.format data.train data.test data.on_error input input.shape input.preprocessing upsampling backbone backbone.name backbone.weights backbone.weights.file backbone.weights.allow_missing backbone.weights.rename backbone.slice backbone.frozen backbone.frozen.freeze backbone.frozen.unfreeze backbone.frozen.freeze_until backbone.frozen.unfreeze_from backbone.frozen.unfreeze_last backbone.precision head weights weights.file weights.allow_missing weights.rename training training.loss training.metrics training.optimizer training.optimizer.Adam training.optimizer.Adam.learning_rate training.optimizer.Adam.beta_1 training.optimizer.Adam.beta_2 training.optimizer.Adam.epsilon training.optimizer.SGD training.optimizer.SGD.learning_rate training.optimizer.SGD.momentum training.optimizer.SGD.nesterov training.batch_size training.validation_batch_size training.epochs training.shuffle training.seed target target.cpu Conv2D BatchNormalization ZeroPadding2D MaxPooling2D AveragePooling2D GlobalAveragePooling2D GlobalMaxPooling2D Add Concatenate Activation ReLU UpSampling2D Flatten Dense Dropout yaml-syntax yaml-bytes yaml-size yaml-depth yaml-documents yaml-alias yaml-anchor yaml-tag yaml-merge yaml-key empty-file too-long extends-file extends-cycle extends-depth set-path unknown-key duplicate-key missing-key wrong-type out-of-range bad-word bad-value bad-name empty-list duplicate-name unknown-layer unknown-argument missing-argument layer-entry layer-place layer-name layer-input layer-inputs shape-too-small shape-too-large head-output loss-activation unknown-backbone backbone-file unknown-name unmatched-rule unknown-input unknown-parameter missing-parameter block-parameter block-name recursive-block too-many-layers weights-nothing weights-missing weights-names rename-nothing weights-shape weights-not-finite allow-missing target-cpu unused-block rule-without-effect class-count slice-in-block preprocessing hidden-softmax learning-rate' ;;
     'docs 0') _graftc_words 'language.md graft-spec.5 graftc.1 graftc.bash _graftc graft.dict' ;;

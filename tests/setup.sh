@@ -8,8 +8,9 @@ packages="autoconf automake make gcc libc6-dev pkg-config gzip
     llvm-19-dev libyaml-dev libjansson-dev libxxhash-dev libhdf5-dev libopenblas-dev
     libjpeg-dev libpng-dev zlib1g-dev"
 
-# for schema.tap, target.tap and aarch64.tap, which are skipped where they are not
-optional="python3-jsonschema python3-yaml
+# for schema.tap, target.tap and aarch64.tap, and for `graftc plot -o FILE.svg`: tests of them are
+# skipped where they are not
+optional="python3-jsonschema python3-yaml graphviz
     qemu-user gcc-aarch64-linux-gnu libc6-dev-arm64-cross"
 
 # missing_packages PACKAGE...: those that are not there

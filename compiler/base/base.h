@@ -205,4 +205,10 @@ const char *path_absolute(Arena *arena, const char *path);
 /* target as seen from the folder of the file `from`. */
 const char *path_from(Arena *arena, const char *from, const char *target);
 
+/* ---------------------------------------------------------------- process.c */
+
+/* Starts a program, found in PATH, and waits; its output goes to standard error. 0: *status is its
+ * exit status, -1 after a signal; else why it cannot be started, as errno. */
+int process_run(Ctx *ctx, char *const *argv, int *status);
+
 #endif

@@ -6,6 +6,7 @@ libgraft_a_SOURCES += \
     %D%/diag.c \
     %D%/diag_print.c \
     %D%/file.c \
+    %D%/process.c \
     %D%/rule.def \
     %D%/path.c \
     %D%/strmap.c \

@@ -7,12 +7,8 @@
 #include "compiler/emit/runtime_dir.h"
 
 #include <errno.h>
-#include <spawn.h>
 #include <stdlib.h>
-#include <sys/wait.h>
 #include <unistd.h>
-
-extern char **environ;
 
 typedef ARR(char *) Words;
 
@@ -55,38 +51,20 @@ static Words link_command(Ctx *ctx, const char *const *objects, uint32_t n_objec
     return words;
 }
 
-/* Starts the command and waits; its output goes to standard error. The exit status, -1 after a
- * signal; fatal when it cannot be started. */
-static int run(Ctx *ctx, Words words)
-{
-    *arr_push(ctx->arena, &words) = NULL;
-    posix_spawn_file_actions_t actions;
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_adddup2(&actions, STDERR_FILENO, STDOUT_FILENO);
-    pid_t pid;
-    fflush(NULL);
-    int error = posix_spawnp(&pid, words.at[0], &actions, NULL, words.at, environ);
-    posix_spawn_file_actions_destroy(&actions);
-    if (error)
-        fatal(ctx, EXIT_FILE, "cannot start %s to link: %s", words.at[0], strerror(error));
-    int status;
-    while (waitpid(pid, &status, 0) < 0)
-        if (errno != EINTR)
-            fatal(ctx, EXIT_FILE, "cannot wait for %s: %s", words.at[0], strerror(errno));
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
-
 void link_program(Ctx *ctx, const char *const *objects, uint32_t n_objects, const char *path)
 {
     const char *whole = arena_printf(ctx->arena, "%s.%ld.tmp", path, (long)getpid());
     Words words = link_command(ctx, objects, n_objects, whole);
-    int status = run(ctx, words);
+    *arr_push(ctx->arena, &words) = NULL;
+    int status = 0, error = process_run(ctx, words.at, &status);
+    if (error)
+        fatal(ctx, EXIT_FILE, "cannot start %s to link: %s", words.at[0], strerror(error));
     if (status != 0) {
         unlink(whole);
         fatal(ctx, EXIT_FILE, "cannot link %s: %s failed", path, words.at[0]);
     }
     if (rename(whole, path) != 0) {
-        int error = errno;
+        error = errno;
         unlink(whole);
         fatal(ctx, EXIT_FILE, "cannot write %s: %s", path, strerror(error));
     }

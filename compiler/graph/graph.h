@@ -77,6 +77,8 @@ Param *graph_add_param(Ctx *ctx, Node *node, const char *name, Initializer init,
 /* Invariants of a finished Graph; bug() when one is broken. */
 void graph_verify(const Graph *graph);
 void graph_print(const Graph *graph, Buf *out);
+/* ` key=value` for each argument of a layer. */
+void graph_print_attrs(LayerKind kind, const LayerAttrs *attrs, Buf *out);
 
 static inline const Node *graph_input(const Graph *g, const Node *n, uint32_t i)
 {

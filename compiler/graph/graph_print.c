@@ -34,6 +34,15 @@ static void print_value(const AttrDesc *desc, const LayerAttrs *attrs, Buf *out)
     }
 }
 
+void graph_print_attrs(LayerKind kind, const LayerAttrs *attrs, Buf *out)
+{
+    const LayerDesc *desc = &LAYER_KINDS[kind];
+    for (uint32_t i = 0; i < desc->n_attrs; i++) {
+        buf_printf(out, " %s=", desc->attrs[i].key);
+        print_value(&desc->attrs[i], attrs, out);
+    }
+}
+
 static void print_param(const Param *param, Buf *out)
 {
     buf_printf(out, ", %s", param->name);
@@ -48,10 +57,7 @@ static void print_node(const Graph *graph, const Node *node, Buf *out)
     for (uint32_t i = 0; i < node->inputs.n; i++)
         buf_printf(out, "%s%s", i ? ", " : "", graph_input(graph, node, i)->name);
     buf_puts(out, ")");
-    for (uint32_t i = 0; i < desc->n_attrs; i++) {
-        buf_printf(out, " %s=", desc->attrs[i].key);
-        print_value(&desc->attrs[i], &node->attrs, out);
-    }
+    graph_print_attrs(node->kind, &node->attrs, out);
     Shape s = node->shape;
     if (s.flat)
         buf_printf(out, " : %" PRId64, s.c);

@@ -12,8 +12,11 @@ libgraft_a_SOURCES += \
     %D%/graph_advice.h \
     %D%/graph_build.c \
     %D%/graph_cost.c \
+    %D%/graph_dot.c \
     %D%/graph_freeze.c \
     %D%/graph_freeze.h \
+    %D%/graph_plot.c \
+    %D%/graph_plot.h \
     %D%/graph_print.c \
     %D%/graph_slice.c \
     %D%/graph_slice.h \

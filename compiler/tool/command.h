@@ -23,14 +23,16 @@ enum {
     TAKES_SARIF = 16384,
     TAKES_MD = 32768,
     TAKES_REMOVE = 65536,
+    TAKES_FORMAT = 131072,
+    TAKES_FULL = 262144,
 };
 
 typedef struct Args {
     const struct Command *command;
     ARR(const char *) words; /* what is no option */
     ARR(SetOption) sets;
-    const char *output, *kind, *for_spec; /* NULL: not given */
-    bool json, sarif, origin, no_weights, weights, verbose, md, remove;
+    const char *output, *kind, *for_spec, *format; /* NULL: not given */
+    bool json, sarif, origin, no_weights, weights, verbose, md, remove, full;
     DiagOptions diag;
     char **rest; /* NULL-terminated, NULL when there is no -- */
 } Args;
@@ -67,9 +69,10 @@ const char *const *words_of(Ctx *ctx, const char *placeholder);
 const char *option_words(Ctx *ctx, const OptionDesc *option);
 /* Index of the text among them; usage_error with the nearest when it is not there. */
 size_t word_index(Ctx *ctx, const char *placeholder, const char *text);
-/* Name of the i-th kind of graftc emit, page of graftc docs; NULL behind the last. */
+/* Name of the i-th kind of graftc emit, page of graftc docs, format of graftc plot; NULL behind the last. */
 const char *emit_kind_name(size_t i);
 const char *docs_page_name(size_t i);
+const char *plot_format_name(size_t i);
 
 /* Options of the compiler for the spec at a path. */
 CompileOptions command_options(const Args *args, const char *spec_path);
@@ -84,6 +87,7 @@ int cmd_check(Ctx *ctx, const Args *args);
 int cmd_resolve(Ctx *ctx, const Args *args);
 int cmd_summary(Ctx *ctx, const Args *args);
 int cmd_plan(Ctx *ctx, const Args *args);
+int cmd_plot(Ctx *ctx, const Args *args);
 int cmd_emit(Ctx *ctx, const Args *args);
 int cmd_explain(Ctx *ctx, const Args *args);
 int cmd_schema(Ctx *ctx, const Args *args);

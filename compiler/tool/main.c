@@ -44,6 +44,13 @@ const Command COMMANDS[] = {
      "A run is a folder that a program's train made, or one with such folders in it:\n"
      "  graftc compare specs/*.graft.yaml\n"
      "  graftc compare runs/"},
+    {"plot", cmd_plot, COMPILES | TAKES_OUTPUT | TAKES_FORMAT | TAKES_FULL, 1, 1, "SPEC",
+     "draw the layers: what is frozen, what trains, what the slice dropped",
+     "Prints DOT, the language of Graphviz; SVG and PNG are drawn by Graphviz's program dot. Without\n"
+     "--format the ending of FILE says which:\n"
+     "  graftc plot a.graft.yaml -o a.svg\n"
+     "Normalisation and activations are drawn with the layer before them, branches that meet again\n"
+     "as one block, and equal blocks in a row once."},
     {"emit", cmd_emit, COMPILES | TAKES_TARGET | TAKES_KIND | TAKES_OUTPUT | TAKES_VERBOSE, 1, 1,
      "--kind=KIND SPEC", "print what a stage of the compiler makes",
      "Weight files are not read: the read-only data is left to the linker."},
@@ -78,6 +85,8 @@ const OptionDesc OPTIONS[] = {
     {"set", 0, "KEY=VALUE", TAKES_SET, "change a value: training.epochs=3, head[2].Dense.units=64"},
     {"target", 0, "CPU", TAKES_TARGET, "processor to compile for instead of the spec's target.cpu"},
     {"kind", 0, "KIND", TAKES_KIND, "what to print"},
+    {"format", 0, "FORMAT", TAKES_FORMAT, "what to write"},
+    {"full", 0, NULL, TAKES_FULL, "draw every layer by itself"},
     {"json", 0, NULL, TAKES_JSON, "print JSON"},
     {"sarif", 0, NULL, TAKES_SARIF, "print SARIF 2.1.0, for editors and code review"},
     {"strict", 0, NULL, TAKES_STRICT, "warnings are errors"},
@@ -203,6 +212,12 @@ static void apply_option(Ctx *ctx, Args *args, const OptionDesc *option, const c
         break;
     case TAKES_FOR:
         args->for_spec = value;
+        break;
+    case TAKES_FORMAT:
+        args->format = value;
+        break;
+    case TAKES_FULL:
+        args->full = true;
         break;
     case TAKES_JSON:
         args->json = true;

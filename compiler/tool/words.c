@@ -39,6 +39,7 @@ static const struct {
 } LISTS[] = {
     {"KIND", emit_kind_name}, {"PAGE", docs_page_name}, {"CPU", cpu_name},
     {"KEY", explained_name},  {"WHEN", color_name},     {"BACKBONE", backbone_name},
+    {"FORMAT", plot_format_name},
 };
 
 const char *const *words_of(Ctx *ctx, const char *placeholder)
