@@ -14,6 +14,8 @@ libgraft_a_SOURCES += \
     %D%/graph_cost.c \
     %D%/graph_freeze.c \
     %D%/graph_freeze.h \
+    %D%/graph_limits.c \
+    %D%/graph_limits.h \
     %D%/graph_print.c \
     %D%/graph_slice.c \
     %D%/graph_slice.h \
