@@ -3,6 +3,21 @@
 
 #include <stdlib.h>
 
+/* Under the address sanitizer what lies between allocations must not be touched. */
+#ifdef __has_feature
+#if __has_feature(address_sanitizer)
+#define __SANITIZE_ADDRESS__
+#endif
+#endif
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/asan_interface.h>
+#define GAP ((size_t)16)
+#else
+#define ASAN_POISON_MEMORY_REGION(at, size) ((void)0)
+#define ASAN_UNPOISON_MEMORY_REGION(at, size) ((void)0)
+#define GAP ((size_t)0)
+#endif
+
 #define CHUNK_SIZE ((size_t)1 << 20)
 #define ALIGN_SMALL ((size_t)16)
 #define ALIGN_LARGE ((size_t)64) /* a cache line; also the widest vector register */
@@ -38,6 +53,7 @@ static Chunk *chunk_create(size_t size)
     if (!chunk)
         out_of_memory(whole);
     *chunk = (Chunk){.size = whole - ALIGN_LARGE};
+    ASAN_POISON_MEMORY_REGION(chunk_data(chunk), chunk->size);
     return chunk;
 }
 
@@ -89,7 +105,8 @@ void *arena_alloc(Arena *arena, size_t size)
         size = 1; /* every allocation has an address of its own */
     Chunk *chunk = arena_chunk_for(arena, size, align);
     size_t start = (chunk->used + align - 1) & ~(align - 1);
-    chunk->used = start + size;
+    chunk->used = start + size + GAP;
+    ASAN_UNPOISON_MEMORY_REGION(chunk_data(chunk) + start, size);
     return memset(chunk_data(chunk) + start, 0, size);
 }
 

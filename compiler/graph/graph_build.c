@@ -6,12 +6,10 @@
 #include "compiler/graph/backbone_expand.h"
 #include "compiler/graph/graph_advice.h"
 #include "compiler/graph/graph_freeze.h"
+#include "compiler/graph/graph_limits.h"
 #include "compiler/graph/graph_slice.h"
 
 #include <inttypes.h>
-
-/* Elements of one tensor of one image, and of one parameter: 8 GiB of float32. */
-static const int64_t MAX_ELEMENTS = INT64_C(1) << 31;
 
 typedef struct Builder {
     Ctx *ctx;
@@ -150,7 +148,7 @@ static bool size_is_sane(Builder *b, const Node *node)
     Shape s = node->shape;
     int64_t size = 0;
     bool sane = s.h >= 1 && s.w >= 1 && s.c >= 1 && !__builtin_mul_overflow(s.h, s.w, &size) &&
-                !__builtin_mul_overflow(size, s.c, &size) && size <= MAX_ELEMENTS;
+                !__builtin_mul_overflow(size, s.c, &size) && size <= GRAPH_MAX_ELEMENTS;
     if (!sane)
         diag_error(b->ctx, node_place(b, node), R_shape_too_large,
                    "the output of '%s' is too large: %" PRId64 " x %" PRId64 " x %" PRId64
@@ -206,11 +204,11 @@ static bool add_params(Builder *b)
             bool sane = true;
             for (uint32_t d = 0; d < param->rank; d++)
                 sane &= !__builtin_mul_overflow(size, param->dims[d], &size);
-            if (sane && size <= MAX_ELEMENTS)
+            if (sane && size <= GRAPH_MAX_ELEMENTS)
                 continue;
             diag_error(b->ctx, node_place(b, node), R_shape_too_large,
                        "the %s of '%s' would have more than %" PRId64 " values", param->name,
-                       node->name, MAX_ELEMENTS);
+                       node->name, GRAPH_MAX_ELEMENTS);
             good = false;
         }
     }
@@ -294,7 +292,7 @@ Graph *graph_build(Ctx *ctx, const Spec *spec)
         !infer_shapes(&b, entry, b.graph->nodes.n) || !add_params(&b))
         return NULL;
     graph_freeze(ctx, b.graph);
-    if (check_output(&b))
+    if (graph_check_limits(ctx, b.graph) && check_output(&b))
         graph_advise(ctx, b.graph);
     return ctx->n_errors == errors ? b.graph : NULL;
 }

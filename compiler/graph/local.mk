@@ -15,6 +15,8 @@ libgraft_a_SOURCES += \
     %D%/graph_dot.c \
     %D%/graph_freeze.c \
     %D%/graph_freeze.h \
+    %D%/graph_limits.c \
+    %D%/graph_limits.h \
     %D%/graph_plot.c \
     %D%/graph_plot.h \
     %D%/graph_print.c \
