@@ -47,16 +47,16 @@ static float *numbers(Arena *arena, int64_t n, float scale, bool positive)
     return out;
 }
 
-/* (9*sc x dc), row-major, to the 36 positions in the same order. */
+/* (9*sc x dc), row-major, to the positions in the same order. */
 static float *transformed(Arena *arena, const float *weights, int64_t sc, int64_t dc)
 {
-    float *out = arena_array(arena, float, 36 * sc * dc);
+    float *out = arena_array(arena, float, WINOGRAD_POSITIONS *sc *dc);
     for (int64_t i = 0; i < sc * dc; i++) {
-        double window[9], positions[36];
+        double window[9], positions[WINOGRAD_POSITIONS];
         for (int t = 0; t < 9; t++)
             window[t] = weights[t * sc * dc + i];
         kernel_winograd_weights(window, positions);
-        for (int p = 0; p < 36; p++)
+        for (int p = 0; p < WINOGRAD_POSITIONS; p++)
             out[p * sc * dc + i] = (float)positions[p];
     }
     return out;
@@ -97,8 +97,9 @@ static float *run(Arena *arena, KernelTarget target, const Shape4 *s, const Data
     int64_t panel = kernel_panel(target, s->dc);
     Kernel *kernel = winograd ? kernel_winograd(arena, target, &g, &o, panel)
                               : kernel_conv(arena, target, &g, &o, panel);
-    float *weights = winograd ? panels(arena, d->positions, 36 * s->sc, s->dc, panel)
-                              : panels(arena, d->weights, 9 * s->sc, s->dc, panel);
+    float *weights = winograd
+                         ? panels(arena, d->positions, WINOGRAD_POSITIONS * s->sc, s->dc, panel)
+                         : panels(arena, d->weights, 9 * s->sc, s->dc, panel);
     float *y = arena_array(arena, float, g.dh *g.dw *n * s->dc);
     void *args[] = {d->x, weights, y, panels(arena, d->bias, 1, s->dc, panel), d->residual};
     kir_eval(kernel, args, 0, kernel->n_tasks);

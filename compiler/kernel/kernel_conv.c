@@ -142,18 +142,6 @@ static void tile_sum(const Conv *c, const Tile *tile, KVal dh, KVal dw, KVal row
         kb_end(kb);
 }
 
-/* Bias, residual at `res`, activation. The bias comes last: where it is large, a sum that starts
- * from it is rounded at its size at every step. */
-static KVal finish_value(const Conv *c, KVal y, KVal bias, KVal res, int active)
-{
-    KB *kb = c->kb;
-    if (c->o.bias)
-        y = kb_fop(kb, K_FADD, y, bias);
-    if (c->o.residual)
-        y = kb_fop(kb, K_FADD, y, kb_load(kb, c->residual, res, c->lanes, active));
-    return kernel_act_apply(kb, c->o.act, y);
-}
-
 /* One register tile: sum, bias, residual and activation, store. */
 static void conv_tile(const Conv *c, const Columns *cols, KVal dh, KVal dw, KVal row0,
                       int tile_rows, const Pass *pass)
@@ -184,15 +172,16 @@ static void conv_tile(const Conv *c, const Columns *cols, KVal dh, KVal dw, KVal
         for (int r = 0; r < tile_rows; r++) {
             KVal y = kb_get(kb, tile_at(&tile, r, v));
             if (pass->finish)
-                y = finish_value(c, y, bias, kb_iaddc(kb, res, r * g->dc + v * c->lanes), active);
+                y = tile_finish(kb, &c->o, y, bias, c->residual,
+                                kb_iaddc(kb, res, r * g->dc + v * c->lanes), active);
             kb_store(kb, c->dst, kb_iaddc(kb, out, r * g->dst_stride + v * c->lanes), y, active);
         }
     }
 }
 
-/* Rows row_lo .. row_hi-1 (multiples of the tile, but for the end) of a pixel. */
+/* Row tiles tile_lo .. tile_hi-1 of a pixel; the one behind the whole ones has the rest. */
 static void conv_rows(const Conv *c, const Columns *cols, KVal dh, KVal dw, KVal tile_lo,
-                      KVal tile_hi, bool with_rest, const Pass *pass)
+                      KVal tile_hi, const Pass *pass)
 {
     KB *kb = c->kb;
     int64_t full = c->rows / c->tile_rows, rest = c->rows % c->tile_rows;
@@ -202,7 +191,7 @@ static void conv_rows(const Conv *c, const Columns *cols, KVal dh, KVal dw, KVal
         conv_tile(c, cols, dh, dw, kb_imulc(kb, t, c->tile_rows), c->tile_rows, pass);
         kb_end(kb);
     }
-    if (rest && with_rest) {
+    if (rest) {
         kb_if(kb, kb_iop(kb, K_ILT, kb_i(kb, full), tile_hi));
         conv_tile(c, cols, dh, dw, kb_i(kb, full * c->tile_rows), (int)rest, pass);
         kb_end(kb);
@@ -215,13 +204,13 @@ static void conv_span(const Conv *c, const Columns *cols, KVal lo, KVal hi, cons
     KB *kb = c->kb;
     KVal zero = kb_i(kb, 0);
     if (c->pixels == 1) {
-        conv_rows(c, cols, zero, zero, lo, hi, true, pass);
+        conv_rows(c, cols, zero, zero, lo, hi, pass);
         return;
     }
     KVal p = kb_for(kb, lo, hi, 1);
     int64_t tiles = (c->rows + c->tile_rows - 1) / c->tile_rows;
     conv_rows(c, cols, kb_idivc(kb, p, c->g.dw), kb_iremc(kb, p, c->g.dw), zero, kb_i(kb, tiles),
-              true, pass);
+              pass);
     kb_end(kb);
 }
 

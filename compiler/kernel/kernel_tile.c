@@ -35,6 +35,16 @@ void tile_dot2(KB *kb, const Tile *tile, int a_buf, KVal a0, int64_t a_stride, i
     }
 }
 
+KVal tile_finish(KB *kb, const ConvOptions *options, KVal y, KVal bias, int residual_buf, KVal res,
+                 int active)
+{
+    if (options->bias)
+        y = kb_fop(kb, K_FADD, y, bias);
+    if (options->residual)
+        y = kb_fop(kb, K_FADD, y, kb_load(kb, residual_buf, res, kb_lanes(kb, y), active));
+    return kernel_act_apply(kb, options->act, y);
+}
+
 /* Cycles of one step of the sum, in halves: two fused multiply-adds and two loads a cycle, and no
  * less than the four cycles that a dependent sum waits. */
 static int64_t step_cost(int64_t rows, int vectors)

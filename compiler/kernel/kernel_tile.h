@@ -19,6 +19,11 @@ typedef struct Tile {
 void tile_dot2(KB *kb, const Tile *tile, int a_buf, KVal a0, int64_t a_stride, int b_buf, KVal b0);
 /* sum[r][v] += a[a0 + r * a_stride] * b[b0 + v * lanes ..] */
 void tile_fma(KB *kb, const Tile *tile, int a_buf, KVal a0, int64_t a_stride, int b_buf, KVal b0);
+/* What follows the sum y of a convolution: bias, residual (loaded at `res`), activation; bias and
+ * residual where the options have them. The bias comes last: where it is large, a sum that starts
+ * from it is rounded at its size at every step. */
+KVal tile_finish(KB *kb, const ConvOptions *options, KVal y, KVal bias, int residual_buf, KVal res,
+                 int active);
 /* Rows of the tile that take the fewest cycles for `rows` rows and `vectors` vectors. */
 int tile_choose_rows(KernelTarget target, int64_t rows, int vectors);
 

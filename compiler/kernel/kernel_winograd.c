@@ -1,11 +1,14 @@
 /* kernel_winograd.c - convolutions of window 3 x 3 and stride 1 by Winograd's F(4 x 4, 3 x 3).
  *
  * An output of 4 x 4 pixels takes 36 products a pair of channels where 144 multiply-adds would be
- * needed (A. Lavin, S. Gray, "Fast algorithms for convolutional neural networks", 2016):  Y = A' [
- * (G g G') * (B' d B) ] A.  Weights come transformed as G g G', in panels, the 36 positions
- * standing where taps stand otherwise. The points of interpolation are 0, P, -P, Q, -Q and
- * infinity. With P = 5/8 and Q = 3/2 a sum over 64 channels has 0.4 times the error that the usual
- * 1 and 2 give, and twice that of the direct sum.
+ * needed (A. Lavin, S. Gray, "Fast algorithms for convolutional neural networks", 2016):
+ *
+ *     Y = A' [(G g G') * (B' d B)] A
+ *
+ * Weights come transformed as G g G', in panels, the positions standing where taps stand otherwise.
+ * The points of interpolation are 0, P, -P, Q, -Q and infinity. With P = 5/8 and Q = 3/2 a sum over
+ * 64 channels has 0.4 times the error that the usual 1 and 2 give, and twice that of the direct
+ * sum.
  *
  * A task takes blocks of rows, a row being a sample of an output tile. It transforms their input
  * into memory of its own that stays in the L2 cache; then, a panel of columns after the other,
@@ -15,9 +18,8 @@
 #include "compiler/kernel/kernel_tile.h"
 
 enum {
-    OUT = 4, /* pixels of an output tile along an axis */
-    IN = 6,  /* of the input tile, and positions */
-    POSITIONS = IN * IN,
+    OUT = 4,                  /* pixels of an output tile along an axis */
+    IN = 6,                   /* of the input tile; positions are its square */
     LOCAL_BYTES = 400 * 1024, /* of a block's rows, transformed */
     MAX_BLOCK_ROWS = 64,
     MAX_GROUPS = 16, /* tasks */
@@ -25,7 +27,8 @@ enum {
     STREAM_OPS = 10 /* what reading 64 bytes of weights costs, in vector operations */
 };
 
-static const float P = 0.625f, Q = 1.5f;
+#define P 0.625f
+#define Q 1.5f
 
 typedef struct Winograd {
     KB *kb;
@@ -40,17 +43,18 @@ typedef struct Winograd {
     int src, weights, dst, bias, residual, in, out;
 } Winograd;
 
-/* A tile of the block: its place in the output, its first sample, its first row in the block. */
-typedef struct Place {
-    KVal y, x, sample, row;
-} Place;
-
 /* One vector of output channels. */
 typedef struct Columns {
     KVal first; /* in dst */
     KVal from;  /* in the panel */
     int active; /* lanes */
 } Columns;
+
+/* A tile of the block: its place in the output, its first sample, its first row in the block. */
+typedef struct Place {
+    KVal y, x, sample, row;
+    const Columns *cols; /* of the output; NULL: the input's transform */
+} Place;
 
 /* ---------------------------------------------------------------------- transforms */
 
@@ -100,17 +104,20 @@ static void output_axis(const Winograd *w, const KVal m[IN], KVal y[OUT])
     y[3] = fma_c(w, Q * Q * Q, odd_q, fma_c(w, P * P * P, odd_p, m[5]));
 }
 
-void kernel_winograd_weights(const double window[9], double positions[36])
+void kernel_winograd_weights(const double window[9], double positions[WINOGRAD_POSITIONS])
 {
-    static const double points[IN - 1] = {0, P, -P, Q, -Q};
-    double g[IN][3] = {[IN - 1] = {0, 0, 1}};
-    for (int i = 0; i < IN - 1; i++) {
-        double scale = 1;
-        for (int j = 0; j < IN - 1; j++)
-            scale *= j == i ? 1 : points[i] - points[j];
-        for (int k = 0; k < 3; k++)
-            g[i][k] = (k == 0 ? 1 : k == 1 ? points[i] : points[i] * points[i]) / scale;
+/* of a point: 1, p, p^2, over the product of its distances to the other points */
+#define ROW(p, d)                                                   \
+    {                                                               \
+        1 / (double)(d), (p) / (double)(d), (p) * (p) / (double)(d) \
     }
+#define D_P (2 * P * P * (P * P - Q * Q))
+#define D_Q (2 * Q * Q * (Q * Q - P * P))
+    static const double g[IN][3] = {ROW(0, P * P * Q * Q), ROW(P, D_P),  ROW(-P, D_P),
+                                    ROW(Q, D_Q),           ROW(-Q, D_Q), {0, 0, 1}};
+#undef ROW
+#undef D_P
+#undef D_Q
     for (int i = 0; i < IN; i++) {
         for (int j = 0; j < IN; j++) {
             double sum = 0;
@@ -124,7 +131,7 @@ void kernel_winograd_weights(const double window[9], double positions[36])
 
 /* ------------------------------------------------------------------ conditions */
 
-/* lo <= first and first + n <= hi */
+/* 0 <= first and first + n <= hi */
 static KVal within(KB *kb, KVal first, int64_t n, int64_t hi)
 {
     KVal from = kb_iop(kb, K_ILT, kb_i(kb, -1), first);
@@ -133,21 +140,20 @@ static KVal within(KB *kb, KVal first, int64_t n, int64_t hi)
 
 /* Calls body for a tile, once with all pixels known to be inside of the image and once, where that
  * can be, with a test of each. */
-typedef void (*TileBody)(const Winograd *w, const Place *at, const Columns *cols, bool guarded);
+typedef void (*TileBody)(const Winograd *w, const Place *at, bool guarded);
 
-static void tile_cases(const Winograd *w, const Place *at, const Columns *cols, bool always,
-                       KVal inside, TileBody body)
+static void tile_cases(const Winograd *w, const Place *at, bool always, KVal inside, TileBody body)
 {
     KB *kb = w->kb;
     if (always) {
-        body(w, at, cols, false);
+        body(w, at, false);
         return;
     }
     kb_if(kb, inside);
-    body(w, at, cols, false);
+    body(w, at, false);
     kb_end(kb);
     kb_if(kb, kb_iop(kb, K_IEQ, inside, kb_i(kb, 0)));
-    body(w, at, cols, true);
+    body(w, at, true);
     kb_end(kb);
 }
 
@@ -194,10 +200,9 @@ static void input_vector(const Winograd *w, const Place *at, KVal sample, KVal c
     }
 }
 
-static void input_tile(const Winograd *w, const Place *at, const Columns *none, bool guarded)
+static void input_tile(const Winograd *w, const Place *at, bool guarded)
 {
     KB *kb = w->kb;
-    (void)none;
     int64_t whole = w->g.sc / w->lanes, rest = w->g.sc % w->lanes;
     KVal s = kb_for_n(kb, w->samples);
     if (whole > 0) {
@@ -222,7 +227,7 @@ static void product_tile(const Winograd *w, KVal position, KVal row0, int rows, 
         for (int v = 0; v < vectors; v++)
             tile_at(&tile, r, v) = kb_var(kb, kb_f(kb, 0, w->lanes));
     KVal a = kb_imad(kb, position, w->in_pitch, kb_imulc(kb, row0, w->g.sc));
-    KVal b = kb_imulc(kb, kb_imad(kb, panel, POSITIONS, position), w->g.sc * w->panel);
+    KVal b = kb_imulc(kb, kb_imad(kb, panel, WINOGRAD_POSITIONS, position), w->g.sc * w->panel);
     KVal k = kb_for(kb, kb_i(kb, 0), kb_i(kb, w->g.sc), 1);
     tile_fma(kb, &tile, w->in, kb_iadd(kb, a, k), w->g.sc, w->weights, kb_imad(kb, k, w->panel, b));
     kb_end(kb);
@@ -239,7 +244,7 @@ static void product_panel(const Winograd *w, KernelTarget target, KVal panel, in
     int64_t rows = w->tiles * w->samples;
     int tile_rows = tile_choose_rows(target, rows, vectors);
     int64_t full = rows / tile_rows, rest = rows % tile_rows;
-    KVal position = kb_for(kb, kb_i(kb, 0), kb_i(kb, POSITIONS), 1);
+    KVal position = kb_for(kb, kb_i(kb, 0), kb_i(kb, WINOGRAD_POSITIONS), 1);
     KVal t = kb_for_n(kb, full);
     product_tile(w, position, kb_imulc(kb, t, tile_rows), tile_rows, panel, vectors);
     kb_end_n(kb, full);
@@ -257,21 +262,17 @@ static void finish_pixel(const Winograd *w, KVal pixel, KVal sample, const Colum
     KB *kb = w->kb;
     const ConvGeom *g = &w->g;
     KVal row = kb_imad(kb, pixel, g->n, sample);
-    if (w->o.bias)
-        value = add(w, value, kb_load(kb, w->bias, cols->first, w->lanes, w->lanes));
-    if (w->o.residual)
-        value = add(
-            w, value,
-            kb_load(kb, w->residual, kb_imad(kb, row, g->dc, cols->first), w->lanes, cols->active));
-    value = kernel_act_apply(kb, w->o.act, value);
+    KVal bias = w->o.bias ? kb_load(kb, w->bias, cols->first, w->lanes, w->lanes) : KVAL_NONE;
+    KVal res = w->o.residual ? kb_imad(kb, row, g->dc, cols->first) : KVAL_NONE;
+    value = tile_finish(kb, &w->o, value, bias, w->residual, res, cols->active);
     kb_store(kb, w->dst, kb_imad(kb, row, g->dst_stride, cols->first), value, cols->active);
 }
 
 /* 36 positions to 16 pixels of one sample. */
-static void output_vector(const Winograd *w, const Place *at, KVal s, const Columns *cols,
-                          bool guarded)
+static void output_vector(const Winograd *w, const Place *at, KVal s, bool guarded)
 {
     KB *kb = w->kb;
+    const Columns *cols = at->cols;
     const ConvGeom *g = &w->g;
     KVal from = kb_imad(kb, kb_iadd(kb, at->row, s), w->panel, cols->from);
     KVal y0 = kb_imulc(kb, at->y, OUT), x0 = kb_imulc(kb, at->x, OUT);
@@ -301,16 +302,16 @@ static void output_vector(const Winograd *w, const Place *at, KVal s, const Colu
     }
 }
 
-static void output_tile(const Winograd *w, const Place *at, const Columns *cols, bool guarded)
+static void output_tile(const Winograd *w, const Place *at, bool guarded)
 {
     KVal s = kb_for_n(w->kb, w->samples);
-    output_vector(w, at, s, cols, guarded);
+    output_vector(w, at, s, guarded);
     kb_end_n(w->kb, w->samples);
 }
 
 /* -------------------------------------------------------------------- blocks */
 
-static Place place_of(const Winograd *w, KVal block, KVal i)
+static Place place_of(const Winograd *w, KVal block, KVal i, const Columns *cols)
 {
     KB *kb = w->kb;
     int64_t total = w->tiles_h * w->tiles_w, groups = w->g.n / w->samples;
@@ -320,7 +321,8 @@ static Place place_of(const Winograd *w, KVal block, KVal i)
     return (Place){.y = kb_idivc(kb, tile, w->tiles_w),
                    .x = kb_iremc(kb, tile, w->tiles_w),
                    .sample = kb_imulc(kb, kb_iremc(kb, block, groups), w->samples),
-                   .row = kb_imulc(kb, i, w->samples)};
+                   .row = kb_imulc(kb, i, w->samples),
+                   .cols = cols};
 }
 
 static void block_input(const Winograd *w, KVal block)
@@ -330,11 +332,11 @@ static void block_input(const Winograd *w, KVal block)
     bool always = g->pad_t == 0 && g->pad_l == 0 && (w->tiles_h - 1) * OUT + IN <= g->sh &&
                   (w->tiles_w - 1) * OUT + IN <= g->sw;
     KVal i = kb_for_n(kb, w->tiles);
-    Place at = place_of(w, block, i);
+    Place at = place_of(w, block, i, NULL);
     KVal inside =
         kb_iop(kb, K_IAND, within(kb, kb_iaddc(kb, kb_imulc(kb, at.y, OUT), -g->pad_t), IN, g->sh),
                within(kb, kb_iaddc(kb, kb_imulc(kb, at.x, OUT), -g->pad_l), IN, g->sw));
-    tile_cases(w, &at, NULL, always, inside, input_tile);
+    tile_cases(w, &at, always, inside, input_tile);
     kb_end_n(kb, w->tiles);
 }
 
@@ -344,10 +346,10 @@ static void block_output(const Winograd *w, KVal block, const Columns *cols)
     KB *kb = w->kb;
     const ConvGeom *g = &w->g;
     KVal i = kb_for_n(kb, w->tiles);
-    Place at = place_of(w, block, i);
+    Place at = place_of(w, block, i, cols);
     KVal inside = kb_iop(kb, K_IAND, within(kb, kb_imulc(kb, at.y, OUT), OUT, g->dh),
                          within(kb, kb_imulc(kb, at.x, OUT), OUT, g->dw));
-    tile_cases(w, &at, cols, g->dh % OUT == 0 && g->dw % OUT == 0, inside, output_tile);
+    tile_cases(w, &at, g->dh % OUT == 0 && g->dw % OUT == 0, inside, output_tile);
     kb_end_n(kb, w->tiles);
 }
 
@@ -393,7 +395,7 @@ static void block_body(const Winograd *w, KernelTarget target, KVal block)
 static void choose_block(Winograd *w)
 {
     const ConvGeom *g = &w->g;
-    int64_t rows = LOCAL_BYTES / (POSITIONS * 4 * (g->sc + w->panel));
+    int64_t rows = LOCAL_BYTES / (WINOGRAD_POSITIONS * 4 * (g->sc + w->panel));
     rows = rows > MAX_BLOCK_ROWS ? MAX_BLOCK_ROWS : rows < 1 ? 1 : rows;
     int64_t total = w->tiles_h * w->tiles_w;
     w->tiles = 1;
@@ -420,10 +422,11 @@ bool kernel_winograd_pays(const ConvGeom *g, int64_t macs)
         g->up_w != 1 || g->sc < VECTOR || g->dc < VECTOR)
         return false;
     int64_t tiles = (g->dh + OUT - 1) / OUT * ((g->dw + OUT - 1) / OUT) * g->n;
-    int64_t input = 2 * POSITIONS + 144, output = POSITIONS + 144 + OUT * OUT;
+    int64_t input = 2 * WINOGRAD_POSITIONS + 144, output = WINOGRAD_POSITIONS + 144 + OUT * OUT;
     int64_t direct = macs / VECTOR + stream_ops(9 * g->sc * g->dc);
-    int64_t fast = tiles * (POSITIONS * g->sc * g->dc + input * g->sc + output * g->dc) / VECTOR +
-                   stream_ops(POSITIONS * g->sc * g->dc);
+    int64_t fast =
+        tiles * (WINOGRAD_POSITIONS * g->sc * g->dc + input * g->sc + output * g->dc) / VECTOR +
+        stream_ops(WINOGRAD_POSITIONS * g->sc * g->dc);
     return fast * 5 < direct * 4;
 }
 
@@ -443,16 +446,16 @@ Kernel *kernel_winograd(Arena *arena, KernelTarget target, const ConvGeom *geom,
              (long long)geom->dh, (long long)geom->dw, (long long)geom->n, (long long)geom->dc,
              (long long)(w.tiles * w.samples));
     w.src = kb_buffer(kb, "x", KE_F32, geom->sh * geom->sw * geom->n * geom->sc, false);
-    w.weights =
-        kb_buffer(kb, "w", KE_F32, kernel_panel_size(POSITIONS * geom->sc, geom->dc, panel), false);
+    w.weights = kb_buffer(kb, "w", KE_F32,
+                          kernel_panel_size(WINOGRAD_POSITIONS * geom->sc, geom->dc, panel), false);
     w.dst = kb_buffer(kb, "y", KE_F32, geom->dh * geom->dw * geom->n * geom->dst_stride, true);
     if (options->bias)
         w.bias = kb_buffer(kb, "bias", KE_F32, kernel_panel_size(1, geom->dc, panel), false);
     if (options->residual)
         w.residual =
             kb_buffer(kb, "residual", KE_F32, geom->dh * geom->dw * geom->n * geom->dc, false);
-    w.in = kb_local(kb, "in", POSITIONS * w.in_pitch);
-    w.out = kb_local(kb, "out", POSITIONS * w.out_pitch);
+    w.in = kb_local(kb, "in", WINOGRAD_POSITIONS * w.in_pitch);
+    w.out = kb_local(kb, "out", WINOGRAD_POSITIONS * w.out_pitch);
     KVal task = kb_task(kb);
     KVal block = kb_for(kb, split_lo(kb, split, task), split_hi(kb, split, task), 1);
     block_body(&w, target, block);

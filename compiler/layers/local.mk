@@ -11,6 +11,7 @@ libgraft_a_SOURCES += \
     %D%/lower_fuse.c \
     %D%/lower_join.c \
     %D%/lower_norm.c \
+    %D%/lower_norm.h \
     %D%/lower_pool.c \
     %D%/rules.c \
     %D%/window.h

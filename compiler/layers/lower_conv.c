@@ -3,10 +3,8 @@
 #include "compiler/base/base.h"
 #include "compiler/layers/layer_rules.h"
 #include "compiler/layers/lower_act.h"
+#include "compiler/layers/lower_norm.h"
 #include "compiler/layers/window.h"
-#include "compiler/plan/lower.h"
-
-#include <math.h>
 
 static ConvGeom geom_of(const Lower *lw, const Node *node)
 {
@@ -55,18 +53,22 @@ static void live_taps(int64_t dst, int64_t stride, int64_t pad, int64_t src, int
 }
 
 typedef struct Folded {
-    const float *kernel, *bias, *gamma, *beta, *mean, *variance; /* NULL where there is none */
-    double epsilon;
+    Arena *arena;
+    const float *kernel, *bias; /* bias NULL: none */
+    bool has_norm;
+    NormValues norm;
     int64_t kh, kw, ci, co, panel;
     bool pairs;                     /* rows 2i and 2i+1 side by side */
     int64_t h_lo, h_hi, w_lo, w_hi; /* live taps */
 } Folded;
 
-static double channel_scale(const Folded *f, int64_t c)
+/* What each output channel's weights are multiplied with. */
+static const double *channel_scales(const Folded *f)
 {
-    if (!f->mean)
-        return 1;
-    return (f->gamma ? f->gamma[c] : 1.0) / sqrt(f->variance[c] + f->epsilon);
+    double *scales = arena_array(f->arena, double, f->co);
+    for (int64_t c = 0; c < f->co; c++)
+        scales[c] = f->has_norm ? norm_scale(&f->norm, c) : 1;
+    return scales;
 }
 
 static int64_t place_in_panel(const Folded *f, int64_t rows, int64_t r, int64_t c)
@@ -78,13 +80,14 @@ static int64_t place_in_panel(const Folded *f, int64_t rows, int64_t r, int64_t 
 static void fill_kernel(float *out, void *arg)
 {
     const Folded *f = arg;
+    const double *scales = channel_scales(f);
     int64_t rows = (f->h_hi - f->h_lo) * (f->w_hi - f->w_lo) * f->ci, r = 0;
     for (int64_t h = f->h_lo; h < f->h_hi; h++) {
         for (int64_t w = f->w_lo; w < f->w_hi; w++) {
             for (int64_t i = 0; i < f->ci; i++, r++) {
                 const float *in = f->kernel + ((h * f->kw + w) * f->ci + i) * f->co;
                 for (int64_t c = 0; c < f->co; c++)
-                    out[place_in_panel(f, rows, r, c)] = (float)(in[c] * channel_scale(f, c));
+                    out[place_in_panel(f, rows, r, c)] = (float)(in[c] * scales[c]);
             }
         }
     }
@@ -93,15 +96,16 @@ static void fill_kernel(float *out, void *arg)
 static void fill_winograd(float *out, void *arg)
 {
     const Folded *f = arg;
-    int64_t rows = 36 * f->ci;
-    double window[9], positions[36];
+    const double *scales = channel_scales(f);
+    int64_t rows = WINOGRAD_POSITIONS * f->ci;
+    double window[9], positions[WINOGRAD_POSITIONS];
     for (int64_t i = 0; i < f->ci; i++) {
         for (int64_t c = 0; c < f->co; c++) {
             for (int64_t t = 0; t < 9; t++)
-                window[t] = f->kernel[(t * f->ci + i) * f->co + c] * channel_scale(f, c);
+                window[t] = f->kernel[(t * f->ci + i) * f->co + c] * scales[c];
             kernel_winograd_weights(window, positions);
             float *to = out + c / f->panel * rows * f->panel + c % f->panel;
-            for (int64_t p = 0; p < 36; p++)
+            for (int64_t p = 0; p < WINOGRAD_POSITIONS; p++)
                 to[(p * f->ci + i) * f->panel] = (float)positions[p];
         }
     }
@@ -110,36 +114,28 @@ static void fill_winograd(float *out, void *arg)
 static void fill_bias(float *out, void *arg)
 {
     const Folded *f = arg;
+    const double *scales = channel_scales(f);
     for (int64_t c = 0; c < f->co; c++) {
         double b = f->bias ? f->bias[c] : 0;
-        if (f->mean)
-            b = (b - f->mean[c]) * channel_scale(f, c) + (f->beta ? f->beta[c] : 0);
+        if (f->has_norm)
+            b = (b - f->norm.mean[c]) * scales[c] + (f->norm.beta ? f->norm.beta[c] : 0);
         out[c] = (float)b;
     }
 }
 
-static const float *values_of(Lower *lw, const Node *node, const char *name)
-{
-    const Param *p = node_param(node, name);
-    return p ? lower_param_values(lw, node, p) : NULL;
-}
-
 static Folded fold(Lower *lw, const Node *node, const Node *norm, const ConvGeom *g)
 {
-    Folded f = {.kernel = values_of(lw, node, "kernel"),
-                .bias = values_of(lw, node, "bias"),
+    Folded f = {.arena = lw->ctx->arena,
+                .kernel = lower_values(lw, node, "kernel"),
+                .bias = lower_values(lw, node, "bias"),
+                .has_norm = norm != NULL,
                 .kh = g->kh,
                 .kw = g->kw,
                 .ci = g->sc,
                 .co = g->dc,
                 .panel = kernel_panel(lw->target, g->dc)};
-    if (norm) {
-        f.gamma = values_of(lw, norm, "gamma");
-        f.beta = values_of(lw, norm, "beta");
-        f.mean = values_of(lw, norm, "moving_mean");
-        f.variance = values_of(lw, norm, "moving_variance");
-        f.epsilon = norm->attrs.epsilon;
-    }
+    if (norm)
+        f.norm = norm_values(lw, norm);
     live_taps(g->dh, g->stride_h, g->pad_t, g->sh, g->kh, &f.h_lo, &f.h_hi);
     live_taps(g->dw, g->stride_w, g->pad_l, g->sw, g->kw, &f.w_lo, &f.w_hi);
     return f;
@@ -150,7 +146,7 @@ static BufId folded_weights(Lower *lw, const Node *node, const ConvGeom *g, Fold
                             bool winograd)
 {
     Arena *arena = lw->ctx->arena;
-    int64_t taps = winograd ? 36 : g->kh * g->kw;
+    int64_t taps = winograd ? WINOGRAD_POSITIONS : g->kh * g->kw;
     int64_t size = kernel_panel_size(taps * g->sc, g->dc, f->panel);
     if (winograd)
         return lower_rodata(lw, arena_printf(arena, "%s/kernel.winograd", node->name), size,
@@ -170,7 +166,7 @@ static void forward_frozen(Lower *lw, const Node *node)
     g.kw = folded.w_hi - folded.w_lo;
     g.pad_t -= folded.h_lo;
     g.pad_l -= folded.w_lo;
-    ConvOptions o = {.bias = folded.bias || folded.mean, .residual = f->residual != NODE_NONE};
+    ConvOptions o = {.bias = folded.bias || folded.has_norm, .residual = f->residual != NODE_NONE};
     o.act = lower_act(f->act == NODE_NONE ? node : &graph->nodes.at[f->act]);
     Arena *arena = lw->ctx->arena;
     int64_t macs = node_macs(graph, node, true) * lw->batch;
@@ -192,9 +188,8 @@ static void forward_frozen(Lower *lw, const Node *node)
     lower_product_softmax(lw, node, args[2]);
 }
 
-static void forward_params(Lower *lw, const Node *node)
+void lower_matrix_forward(Lower *lw, const Node *node, const ConvGeom *g, uint64_t macs)
 {
-    ConvGeom g = geom_of(lw, node);
     ParamRef w = lower_param(lw, node, "kernel");
     ConvOptions o = {.bias = node->attrs.use_bias, .act = lower_act(node)};
     BufId args[4], n = 0;
@@ -203,18 +198,25 @@ static void forward_params(Lower *lw, const Node *node)
     args[n++] = lower_product_value(lw, node, node->id);
     if (o.bias)
         args[n++] = lower_param(lw, node, "bias").value;
-    Kernel *kernel = kernel_conv(lw->ctx->arena, lw->target, &g, &o, w.panel);
-    lower_step(lw, node->name, kernel, (uint64_t)(node_macs(lw->graph, node, true) * lw->batch), n,
-               args);
+    Kernel *kernel = kernel_conv(lw->ctx->arena, lw->target, g, &o, w.panel);
+    lower_step(lw, node->name, kernel, macs, n, args);
     lower_product_softmax(lw, node, args[2]);
+}
+
+/* Live multiply-adds of a batch. */
+static uint64_t batch_macs(const Lower *lw, const Node *node)
+{
+    return (uint64_t)(node_macs(lw->graph, node, true) * lw->batch);
 }
 
 void conv2d_forward(Lower *lw, const Node *node)
 {
-    if (lw->prefix[node->id])
+    if (lw->prefix[node->id]) {
         forward_frozen(lw, node);
-    else
-        forward_params(lw, node);
+        return;
+    }
+    ConvGeom g = geom_of(lw, node);
+    lower_matrix_forward(lw, node, &g, batch_macs(lw, node));
 }
 
 static void backward_input(Lower *lw, const Node *node, ConvGeom g, const ParamRef *w, BufId dy,
@@ -262,5 +264,5 @@ void lower_matrix_backward(Lower *lw, const Node *node, const ConvGeom *g, uint6
 void conv2d_backward(Lower *lw, const Node *node)
 {
     ConvGeom g = geom_of(lw, node);
-    lower_matrix_backward(lw, node, &g, (uint64_t)(node_macs(lw->graph, node, true) * lw->batch));
+    lower_matrix_backward(lw, node, &g, batch_macs(lw, node));
 }

@@ -26,18 +26,7 @@ static ConvGeom geom_of(const Lower *lw, const Node *node)
 void dense_forward(Lower *lw, const Node *node)
 {
     ConvGeom g = geom_of(lw, node);
-    Arena *arena = lw->ctx->arena;
-    ParamRef w = lower_param(lw, node, "kernel");
-    ConvOptions o = {.bias = node->attrs.use_bias, .act = lower_act(node)};
-    BufId args[4], n = 0;
-    args[n++] = lower_value(lw, node->inputs.at[0]);
-    args[n++] = w.value;
-    args[n++] = lower_product_value(lw, node, node->id);
-    if (o.bias)
-        args[n++] = lower_param(lw, node, "bias").value;
-    Kernel *kernel = kernel_conv(arena, lw->target, &g, &o, w.panel);
-    lower_step(lw, node->name, kernel, (uint64_t)(g.n * g.sc * g.dc), n, args);
-    lower_product_softmax(lw, node, args[2]);
+    lower_matrix_forward(lw, node, &g, (uint64_t)(g.n * g.sc * g.dc));
 }
 
 void dense_backward(Lower *lw, const Node *node)

@@ -2,7 +2,7 @@
  * a shift where it is frozen. */
 #include "compiler/base/base.h"
 #include "compiler/layers/layer_rules.h"
-#include "compiler/plan/lower.h"
+#include "compiler/layers/lower_norm.h"
 
 #include <math.h>
 
@@ -18,45 +18,44 @@ static NormGeom geom_of(const Lower *lw, const Node *node)
                       .center = a->center};
 }
 
+NormValues norm_values(Lower *lw, const Node *node)
+{
+    return (NormValues){.gamma = lower_values(lw, node, "gamma"),
+                        .beta = lower_values(lw, node, "beta"),
+                        .mean = lower_values(lw, node, "moving_mean"),
+                        .variance = lower_values(lw, node, "moving_variance"),
+                        .epsilon = node->attrs.epsilon};
+}
+
+double norm_scale(const NormValues *norm, int64_t channel)
+{
+    return (norm->gamma ? norm->gamma[channel] : 1.0) /
+           sqrt(norm->variance[channel] + norm->epsilon);
+}
+
 typedef struct Frozen {
-    const float *gamma, *beta, *mean, *variance;
-    double epsilon;
+    NormValues norm;
     int64_t c;
 } Frozen;
-
-static double scale_of(const Frozen *f, int64_t c)
-{
-    return (f->gamma ? f->gamma[c] : 1.0) / sqrt(f->variance[c] + f->epsilon);
-}
 
 static void fill_scale(float *out, void *arg)
 {
     const Frozen *f = arg;
     for (int64_t c = 0; c < f->c; c++)
-        out[c] = (float)scale_of(f, c);
+        out[c] = (float)norm_scale(&f->norm, c);
 }
 
 static void fill_shift(float *out, void *arg)
 {
     const Frozen *f = arg;
+    const NormValues *norm = &f->norm;
     for (int64_t c = 0; c < f->c; c++)
-        out[c] = (float)((f->beta ? f->beta[c] : 0.0) - f->mean[c] * scale_of(f, c));
-}
-
-static const float *values_of(Lower *lw, const Node *node, const char *name)
-{
-    const Param *p = node_param(node, name);
-    return p ? lower_param_values(lw, node, p) : NULL;
+        out[c] = (float)((norm->beta ? norm->beta[c] : 0.0) - norm->mean[c] * norm_scale(norm, c));
 }
 
 static BufId frozen_vector(Lower *lw, const Node *node, bool shift)
 {
-    Frozen f = {.gamma = values_of(lw, node, "gamma"),
-                .beta = values_of(lw, node, "beta"),
-                .mean = values_of(lw, node, "moving_mean"),
-                .variance = values_of(lw, node, "moving_variance"),
-                .epsilon = node->attrs.epsilon,
-                .c = node->shape.c};
+    Frozen f = {.norm = norm_values(lw, node), .c = node->shape.c};
     const char *key =
         arena_printf(lw->ctx->arena, "%s/%s.folded", node->name, shift ? "shift" : "scale");
     return lower_rodata(lw, key, f.c, shift ? fill_shift : fill_scale, &f);

@@ -99,6 +99,8 @@ ParamRef lower_param(Lower *lw, const Node *node, const char *name);
 /* Values of a parameter: as loaded, or start values drawn from the seed. Keras's order. In a plan
  * without values: a pointer that is not read. */
 const float *lower_param_values(Lower *lw, const Node *node, const Param *param);
+/* The same by name; NULL when the node has no such parameter. */
+const float *lower_values(Lower *lw, const Node *node, const char *name);
 /* rows x cols, row-major, into panels. */
 void lower_pack_panels(float *out, const float *in, int64_t rows, int64_t cols, int64_t panel);
 /* Arguments of an update step after the gradient: weights, hyper, slots. */

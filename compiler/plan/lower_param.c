@@ -181,6 +181,12 @@ static ParamRef frozen_param(Lower *lw, const Node *node, const Param *param)
     return ref;
 }
 
+const float *lower_values(Lower *lw, const Node *node, const char *name)
+{
+    const Param *param = node_param(node, name);
+    return param ? lower_param_values(lw, node, param) : NULL;
+}
+
 ParamRef lower_param(Lower *lw, const Node *node, const char *name)
 {
     const Param *param = node_param(node, name);
