@@ -57,6 +57,8 @@ bool strmap_put(StrMap *map, const char *key, void *value);
 
 /* Levenshtein distance used for "did you mean"; best of n names or NULL if none is near. */
 const char *nearest_name(const char *name, const char *const *names, size_t n_names);
+/* 26215818 -> "26,215,818" */
+const char *text_grouped(Arena *arena, int64_t n);
 /* Shell-style pattern with * and ? against a whole name. */
 bool glob_match(const char *pattern, const char *name);
 

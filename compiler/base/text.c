@@ -1,7 +1,9 @@
-/* text.c - names that are nearly right, and names that a pattern stands for. */
+/* text.c - names that are nearly right, and names that a pattern stands for, large
+ * numbers. */
 #include "compiler/base/base.h"
 
 #include <ctype.h>
+#include <inttypes.h>
 
 enum { NAME_MAX_COMPARED = 64 }; /* longer names are not looked at: nobody mistypes them by hand */
 
@@ -79,4 +81,17 @@ bool glob_match(const char *pattern, const char *name)
     while (*pattern == '*')
         pattern++;
     return *pattern == '\0';
+}
+
+const char *text_grouped(Arena *arena, int64_t n)
+{
+    char digits[32];
+    int length = snprintf(digits, sizeof digits, "%" PRId64, n);
+    Buf out = buf_create(arena);
+    for (int i = 0; i < length; i++) {
+        if (i && (length - i) % 3 == 0)
+            buf_puts(&out, ",");
+        buf_add(&out, &digits[i], 1);
+    }
+    return out.at;
 }

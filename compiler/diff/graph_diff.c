@@ -94,8 +94,7 @@ const SizeDesc SIZES[] = {
      offsetof(Sizes, step_macs)},
     {"feature_bytes", "feature cache, an image", NULL, UNIT_BYTES, offsetof(Sizes, features)},
     {"memory_bytes", "memory of the program", "memory", UNIT_BYTES, offsetof(Sizes, block)},
-    {"constant_bytes", "constants in the program", NULL, UNIT_BYTES,
-     offsetof(Sizes, constants)},
+    {"constant_bytes", "constants in the program", NULL, UNIT_BYTES, offsetof(Sizes, constants)},
 };
 const size_t N_SIZES = COUNT_OF(SIZES);
 
@@ -121,19 +120,6 @@ Sizes sizes_of(const Graph *graph, const Plan *plan)
                    .constants = (int64_t)plan->rodata_bytes};
 }
 
-static const char *grouped(Arena *arena, int64_t n)
-{
-    char digits[32];
-    int length = snprintf(digits, sizeof digits, "%" PRId64, n);
-    Buf out = buf_create(arena);
-    for (int i = 0; i < length; i++) {
-        if (i && (length - i) % 3 == 0)
-            buf_puts(&out, ",");
-        buf_add(&out, &digits[i], 1);
-    }
-    return out.at;
-}
-
 /* One decimal and the first unit that keeps the number below `base`. */
 static const char *scaled(Arena *arena, double value, double base, const char *const *units)
 {
@@ -149,9 +135,10 @@ const char *size_text(Arena *arena, SizeUnit unit, int64_t value)
     static const char *const bytes[] = {"B", "KiB", "MiB", "GiB", NULL};
     switch (unit) {
     case UNIT_COUNT:
-        return grouped(arena, value);
+        return text_grouped(arena, value);
     case UNIT_MACS:
-        return value < 1000 ? grouped(arena, value) : scaled(arena, (double)value, 1000, counts);
+        return value < 1000 ? text_grouped(arena, value)
+                            : scaled(arena, (double)value, 1000, counts);
     case UNIT_BYTES:
         return scaled(arena, (double)value, 1024, bytes);
     }

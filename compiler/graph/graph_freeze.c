@@ -10,18 +10,6 @@
 
 typedef ARR(const char *) Names;
 
-static const char *rule_word(RuleKind kind)
-{
-    static const char *const words[] = {
-        [RULE_FREEZE] = "freeze",
-        [RULE_UNFREEZE] = "unfreeze",
-        [RULE_FREEZE_UNTIL] = "freeze_until",
-        [RULE_UNFREEZE_FROM] = "unfreeze_from",
-        [RULE_UNFREEZE_LAST] = "unfreeze_last",
-    };
-    return words[kind];
-}
-
 static bool rule_unfreezes(const FreezeRule *rule)
 {
     return rule->kind == RULE_UNFREEZE || rule->kind == RULE_UNFREEZE_FROM ||
@@ -104,7 +92,7 @@ static void unmatched(Ctx *ctx, const Graph *graph, const FreezeRule *rule)
         return;
     }
     Diag *diag = diag_error(ctx, rule->loc, R_unmatched_rule, "%s: no layer of %s matches '%s'",
-                            rule_word(rule->kind), graph->backbone->name, rule->pattern);
+                            RULE_WORDS[rule->kind], graph->backbone->name, rule->pattern);
     hint_unmatched(ctx, diag, graph, rule);
 }
 
@@ -133,7 +121,7 @@ static void apply_rule(Ctx *ctx, Graph *graph, const FreezeRule *rule)
     }
     if (!any_weights)
         diag_warning(ctx, rule->loc, R_rule_without_effect,
-                     "%s: none of the layers that '%s' matches has weights", rule_word(rule->kind),
+                     "%s: none of the layers that '%s' matches has weights", RULE_WORDS[rule->kind],
                      rule->pattern);
 }
 

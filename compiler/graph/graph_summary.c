@@ -42,20 +42,6 @@ typedef struct Row {
 } Row;
 static const bool RIGHT[N_COLUMNS] = {[3] = true, [5] = true};
 
-/* 26215818 -> 26,215,818 */
-static const char *grouped(Arena *arena, int64_t n)
-{
-    char digits[32];
-    int length = snprintf(digits, sizeof digits, "%" PRId64, n);
-    Buf out = buf_create(arena);
-    for (int i = 0; i < length; i++) {
-        if (i && (length - i) % 3 == 0)
-            buf_puts(&out, ",");
-        buf_add(&out, &digits[i], 1);
-    }
-    return out.at;
-}
-
 /* 78654000 -> 78.7 M, 5120 -> 5.1 k; "" for none */
 static const char *rounded(Arena *arena, int64_t n)
 {
@@ -76,7 +62,7 @@ static Row node_row(Arena *arena, const Graph *graph, const Node *node)
 {
     const char *state = !node->params.n ? "" : node->trainable ? "trains" : "frozen";
     return (Row){{node->name, LAYER_KINDS[node->kind].name, shape_cell(arena, node->shape),
-                  grouped(arena, node_n_params(node)), state,
+                  text_grouped(arena, node_n_params(node)), state,
                   rounded(arena, node_macs(graph, node, false))}};
 }
 
@@ -109,10 +95,11 @@ static void print_totals(const Graph *graph, Buf *out)
     Arena *arena = out->arena;
     GraphTotals totals = graph_totals(graph);
     double kib = (double)totals.params * 4 / 1024;
-    buf_printf(out, "Total params: %s (%.1f %s)\n", grouped(arena, totals.params),
+    buf_printf(out, "Total params: %s (%.1f %s)\n", text_grouped(arena, totals.params),
                kib < 1024 ? kib : kib / 1024, kib < 1024 ? "KiB" : "MiB");
-    buf_printf(out, "Trainable params: %s\n", grouped(arena, totals.trainable));
-    buf_printf(out, "Non-trainable params: %s\n", grouped(arena, totals.params - totals.trainable));
+    buf_printf(out, "Trainable params: %s\n", text_grouped(arena, totals.trainable));
+    buf_printf(out, "Non-trainable params: %s\n",
+               text_grouped(arena, totals.params - totals.trainable));
     buf_printf(out, "Multiply-adds an image: %s, %s without those that meet only padding\n",
                rounded(arena, totals.macs), rounded(arena, totals.live_macs));
     if (graph->n_dropped)

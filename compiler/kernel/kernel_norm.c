@@ -182,6 +182,16 @@ static KB *norm_begin(Arena *arena, KernelTarget target, const NormGeom *g, cons
     return kb;
 }
 
+/* The last arguments of the forward kernels: gamma and beta, where the layer has them. */
+static void scale_and_center(KB *kb, Norm *m)
+{
+    const NormGeom *g = m->g;
+    if (g->scale)
+        m->gamma = kb_buffer(kb, "gamma", KE_F32, g->c, false);
+    if (g->center)
+        m->beta = kb_buffer(kb, "beta", KE_F32, g->c, false);
+}
+
 Kernel *kernel_norm_train(Arena *arena, KernelTarget target, const NormGeom *g)
 {
     KB *kb = norm_begin(arena, target, g, "norm_train", "training");
@@ -194,10 +204,7 @@ Kernel *kernel_norm_train(Arena *arena, KernelTarget target, const NormGeom *g)
     m.mean = kb_buffer(kb, "mean", KE_F32, g->c, true);
     m.inv_std = kb_buffer(kb, "inv_std", KE_F32, g->c, true);
     m.y = kb_buffer(kb, "y", KE_F32, n, true);
-    if (g->scale)
-        m.gamma = kb_buffer(kb, "gamma", KE_F32, g->c, false);
-    if (g->center)
-        m.beta = kb_buffer(kb, "beta", KE_F32, g->c, false);
+    scale_and_center(kb, &m);
     return norm_finish(kb, &m, target);
 }
 
@@ -230,10 +237,7 @@ Kernel *kernel_norm_eval(Arena *arena, KernelTarget target, const NormGeom *g)
     m.moving_mean = kb_buffer(kb, "moving_mean", KE_F32, g->c, false);
     m.moving_var = kb_buffer(kb, "moving_variance", KE_F32, g->c, false);
     m.y = kb_buffer(kb, "y", KE_F32, n, true);
-    if (g->scale)
-        m.gamma = kb_buffer(kb, "gamma", KE_F32, g->c, false);
-    if (g->center)
-        m.beta = kb_buffer(kb, "beta", KE_F32, g->c, false);
+    scale_and_center(kb, &m);
     return norm_finish(kb, &m, target);
 }
 

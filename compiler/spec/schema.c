@@ -24,6 +24,13 @@ static const char *const OPTIMIZERS[] = {[OPT_ADAM] = "Adam", [OPT_SGD] = "SGD",
 static const char *const METRICS[] = {"accuracy", NULL};
 static const char *const FROZEN[] = {
     [FROZEN_ALL] = "all", [FROZEN_NONE] = "none", [FROZEN_RULES] = NULL};
+const char *const RULE_WORDS[N_RULE_KINDS] = {
+    [RULE_FREEZE] = "freeze",
+    [RULE_UNFREEZE] = "unfreeze",
+    [RULE_FREEZE_UNTIL] = "freeze_until",
+    [RULE_UNFREEZE_FROM] = "unfreeze_from",
+    [RULE_UNFREEZE_LAST] = "unfreeze_last",
+};
 static const char *const UPSAMPLING[] = {"UpSampling2D", NULL};
 
 /* path, type, required, default, least, largest, words, place in Spec, its Loc, one line, since */

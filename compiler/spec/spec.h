@@ -31,6 +31,9 @@ typedef ARR(LayerSpec) LayerSpecs;
 typedef enum {
     RULE_FREEZE, RULE_UNFREEZE, RULE_FREEZE_UNTIL, RULE_UNFREEZE_FROM, RULE_UNFREEZE_LAST
 } RuleKind;
+enum { N_RULE_KINDS = RULE_UNFREEZE_LAST + 1 };
+/* As they stand in a spec, by RuleKind; each is a row of SPEC_KEYS as well (schema.c). */
+extern const char *const RULE_WORDS[N_RULE_KINDS];
 typedef struct FreezeRule {
     RuleKind kind;
     const char *pattern; /* layer name or glob */

@@ -201,14 +201,7 @@ static void print_layers(Printer *p, const KeyDesc *key, const LayerSpecs *layer
 /* {unfreeze_from: NAME} */
 static void put_rule(Buf *out, const FreezeRule *rule)
 {
-    static const char *const words[] = {
-        [RULE_FREEZE] = "freeze",
-        [RULE_UNFREEZE] = "unfreeze",
-        [RULE_FREEZE_UNTIL] = "freeze_until",
-        [RULE_UNFREEZE_FROM] = "unfreeze_from",
-        [RULE_UNFREEZE_LAST] = "unfreeze_last",
-    };
-    buf_printf(out, "{%s: ", words[rule->kind]);
+    buf_printf(out, "{%s: ", RULE_WORDS[rule->kind]);
     if (rule->kind == RULE_UNFREEZE_LAST)
         buf_printf(out, "%" PRId64, rule->last);
     else

@@ -71,13 +71,6 @@ static bool read_shape(Reader *r, const KeyDesc *key, const YNode *node)
 
 static bool read_rule(Reader *r, const KeyDesc *key, const YNode *node)
 {
-    static const char *const words[] = {
-        [RULE_FREEZE] = "freeze",
-        [RULE_UNFREEZE] = "unfreeze",
-        [RULE_FREEZE_UNTIL] = "freeze_until",
-        [RULE_UNFREEZE_FROM] = "unfreeze_from",
-        [RULE_UNFREEZE_LAST] = "unfreeze_last",
-    };
     Ctx *ctx = r->ctx;
     if (node->broken)
         return false;
@@ -88,20 +81,20 @@ static bool read_rule(Reader *r, const KeyDesc *key, const YNode *node)
         return false;
     }
     const YNode *word = node->pairs.at[0].key, *value = node->pairs.at[0].value;
-    for (size_t i = 0; i < COUNT_OF(words); i++) {
-        if (strcmp(word->text, words[i]) != 0)
+    for (size_t i = 0; i < N_RULE_KINDS; i++) {
+        if (strcmp(word->text, RULE_WORDS[i]) != 0)
             continue;
-        const KeyDesc *row = schema_find(sub_path(r, key->path, words[i]));
+        const KeyDesc *row = schema_find(sub_path(r, key->path, RULE_WORDS[i]));
         FreezeRule rule = {.kind = (RuleKind)i, .loc = value->loc};
         bool good = row->type == KT_INT
-                        ? value_int(ctx, value, words[i], row->min, row->max, &rule.last)
-                        : value_string(ctx, value, words[i], "the name of a layer or a pattern",
+                        ? value_int(ctx, value, RULE_WORDS[i], row->min, row->max, &rule.last)
+                        : value_string(ctx, value, RULE_WORDS[i], "the name of a layer or a pattern",
                                        &rule.pattern);
         if (good)
             *arr_push(ctx->arena, &r->spec->rules) = rule;
         return good;
     }
-    value_unknown(ctx, word->loc, R_unknown_key, "rule", word->text, words, COUNT_OF(words));
+    value_unknown(ctx, word->loc, R_unknown_key, "rule", word->text, RULE_WORDS, N_RULE_KINDS);
     return false;
 }
 
