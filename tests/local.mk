@@ -61,7 +61,7 @@ TESTS += $(unit_tests) $(tap_tests)
 check_PROGRAMS += $(unit_tests)
 EXTRA_DIST += $(tap_tests) $(long_tests) \
     %D%/graft.dict %D%/schema_check.py \
-    %D%/tap.sh %D%/weight_lib.sh %D%/count.sh %D%/setup.sh %D%/installcheck.sh \
+    %D%/tap.h %D%/tap.sh %D%/weight_lib.sh %D%/count.sh %D%/setup.sh %D%/installcheck.sh \
     %D%/make_backbones.py %D%/make_golden.py %D%/make_reference.py \
     %D%/make_weights.py \
     %D%/backbones %D%/benchmark %D%/check %D%/diff %D%/error %D%/golden %D%/plot %D%/reference %D%/spec %D%/weights

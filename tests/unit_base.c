@@ -1,26 +1,12 @@
 /* unit_base.c - the base library: memory, maps, names, text, diagnostics, files. */
 #include "compiler/base/base.h"
+#include "tests/tap.h"
 
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-static int n_tests;
-
-static void ok(bool passed, const char *name)
-{
-    printf("%s %d - %s\n", passed ? "ok" : "not ok", ++n_tests, name);
-}
-
-static void equal(const char *got, const char *expected, const char *name)
-{
-    bool same = got && strcmp(got, expected) == 0;
-    ok(same, name);
-    if (!same)
-        printf("# got      %s\n# expected %s\n", got ? got : "(null)", expected);
-}
 
 /* -------------------------------------------------------------------- memory */
 
@@ -275,6 +261,6 @@ int main(void)
     else
         ok(false, "a temporary folder");
     arena_destroy(arena);
-    printf("1..%d\n", n_tests);
+    points_end();
     return 0;
 }

@@ -3,17 +3,11 @@
 #include "compiler/base/base.h"
 #include "compiler/emit/emit_tables.h"
 #include "tests/kir/tiny_plan.h"
+#include "tests/tap.h"
 
 #include <dlfcn.h>
 #include <stdlib.h>
 #include <unistd.h>
-
-static int n_tests;
-
-static void ok(bool passed, const char *what)
-{
-    printf("%s %d - %s\n", passed ? "ok" : "not ok", ++n_tests, what);
-}
 
 static bool same_text(const char *a, const char *b)
 {
@@ -221,6 +215,6 @@ int main(void)
     fflush(stdout);
     if (system(arena_printf(ctx.arena, "rm -r '%s'", folder)) != 0)
         printf("# %s stays\n", folder);
-    printf("1..%d\n", n_tests);
+    points_end();
     return 0;
 }

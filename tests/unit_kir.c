@@ -3,6 +3,7 @@
 #include "compiler/base/base.h"
 #include "compiler/emit/emit.h"
 #include "tests/kir/random_kernel.h"
+#include "tests/tap.h"
 
 #include <dlfcn.h>
 #include <inttypes.h>
@@ -11,19 +12,6 @@
 #include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-static int n_tests;
-
-static void ok(bool passed, const char *fmt, ...) PRINTF_LIKE(2, 3);
-static void ok(bool passed, const char *fmt, ...)
-{
-    va_list args;
-    va_start(args, fmt);
-    printf("%s %d - ", passed ? "ok" : "not ok", ++n_tests);
-    vprintf(fmt, args);
-    putchar('\n');
-    va_end(args);
-}
 
 /* ------------------------------------------------------------------- builder */
 
@@ -461,7 +449,7 @@ int main(void)
     test_eval_bounds(arena);
     test_texts(arena);
     test_random(arena);
-    printf("1..%d\n", n_tests);
+    points_end();
     arena_destroy(arena);
     return 0;
 }

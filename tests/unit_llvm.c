@@ -5,6 +5,7 @@
 #include "compiler/emit/emit_tables.h"
 #include "tests/kir/random_kernel.h"
 #include "tests/kir/tiny_plan.h"
+#include "tests/tap.h"
 
 #include <dlfcn.h>
 #include <inttypes.h>
@@ -15,13 +16,6 @@
 #include <unistd.h>
 
 enum { N_RANDOM = 60, PAGE = 4096 };
-
-static int n_tests;
-
-static void ok(bool passed, const char *what)
-{
-    printf("%s %d - %s\n", passed ? "ok" : "not ok", ++n_tests, what);
-}
 
 /* ----------------------------------------------------------------------- files */
 
@@ -604,6 +598,6 @@ int main(void)
         ok(false, ctx.fatal_message);
     if (shell(arena_printf(ctx.arena, "rm -r '%s'", folder)) != 0)
         printf("# %s stays\n", folder);
-    printf("1..%d\n", n_tests);
+    points_end();
     return 0;
 }

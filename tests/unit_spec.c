@@ -2,23 +2,9 @@
  * are read alone. What whole specs give is in spec.tap and error.tap. */
 #include "compiler/base/base.h"
 #include "compiler/spec/spec.h"
+#include "tests/tap.h"
 
 #include <math.h>
-
-static int n_tests;
-
-static void ok(bool passed, const char *name)
-{
-    printf("%s %d - %s\n", passed ? "ok" : "not ok", ++n_tests, name);
-}
-
-static void equal(const char *got, const char *expected, const char *name)
-{
-    bool same = got && strcmp(got, expected) == 0;
-    ok(same, name);
-    if (!same)
-        printf("# got      %s\n# expected %s\n", got ? got : "(null)", expected);
-}
 
 static YNode *parse(Ctx *ctx, const char *text)
 {
@@ -267,7 +253,7 @@ int main(void)
     test_layer_names(ctx);
     test_layer_defaults(ctx);
     test_layers(ctx);
-    printf("1..%d\n", n_tests);
+    points_end();
     arena_destroy(arena);
     return 0;
 }

@@ -5,6 +5,7 @@
 #include "compiler/kernel/kernel.h"
 #include "compiler/layers/layer.h"
 #include "compiler/plan/lower.h"
+#include "tests/tap.h"
 
 #include <math.h>
 
@@ -128,7 +129,7 @@ static double distance(const float *a, const float *b, int64_t n)
     return sqrt(differences / (double)n) / sqrt(squares / (double)n - mean * mean);
 }
 
-static void test_shape(const Shape4 *s, KernelTarget target, int point)
+static void test_shape(const Shape4 *s, KernelTarget target)
 {
     Arena *arena = arena_create();
     int64_t oh = s->h + 2 * s->pad - 2, ow = s->w + 2 * s->pad - 2;
@@ -146,19 +147,17 @@ static void test_shape(const Shape4 *s, KernelTarget target, int point)
     const float *alone = run(arena, target, s, &two, 2, true);
     bool same = memcmp(alone, first_samples(arena, fast, oh * ow, 2, s->dc),
                        (size_t)(oh * ow * 2 * s->dc) * sizeof(float)) == 0;
-    printf("%s %d - (%d,%d,%d) -> %d, %d lanes: rms %.2g\n",
-           rms > 0 && rms < LIMIT ? "ok" : "not ok", point, (int)s->h, (int)s->w, (int)s->sc,
-           (int)s->dc, target.lanes, rms);
-    printf("%s %d - the same bits in a batch of two\n", same ? "ok" : "not ok", point + 1);
+    ok(rms > 0 && rms < LIMIT, "(%d,%d,%d) -> %d, %d lanes: rms %.2g", (int)s->h, (int)s->w,
+       (int)s->sc, (int)s->dc, target.lanes, rms);
+    ok(same, "the same bits in a batch of two");
     arena_destroy(arena);
 }
 
 int main(void)
 {
-    int point = 1;
     for (size_t i = 0; i < COUNT_OF(SHAPES); i++)
-        for (size_t t = 0; t < COUNT_OF(TARGETS); t++, point += 2)
-            test_shape(&SHAPES[i], TARGETS[t], point);
-    printf("1..%d\n", point - 1);
+        for (size_t t = 0; t < COUNT_OF(TARGETS); t++)
+            test_shape(&SHAPES[i], TARGETS[t]);
+    points_end();
     return 0;
 }
