@@ -209,8 +209,16 @@ const char *path_from(Arena *arena, const char *from, const char *target);
 
 /* ---------------------------------------------------------------- process.c */
 
-/* Starts a program, found in PATH, and waits; its output goes to standard error. 0: *status is its
- * exit status, -1 after a signal; else why it cannot be started, as errno. */
-int process_run(Ctx *ctx, char *const *argv, int *status);
+/* Another program: its words, the first found in PATH, and where its standard output goes. */
+typedef struct Process {
+    char *const *argv; /* NULL-terminated */
+    enum { OUTPUT_TO_ERROR, OUTPUT_TO_OUTPUT, OUTPUT_TO_BUF } to; /* our streams, or `out` */
+    Buf *out;
+    bool quiet; /* its standard error goes nowhere */
+} Process;
+
+/* Starts it and waits. 0: *status is its exit status, -1 after a signal; else why it cannot be
+ * started, as errno. */
+int process_run(Ctx *ctx, const Process *process, int *status);
 
 #endif

@@ -56,7 +56,7 @@ void link_program(Ctx *ctx, const char *const *objects, uint32_t n_objects, cons
     const char *whole = arena_printf(ctx->arena, "%s.%ld.tmp", path, (long)getpid());
     Words words = link_command(ctx, objects, n_objects, whole);
     *arr_push(ctx->arena, &words) = NULL;
-    int status = 0, error = process_run(ctx, words.at, &status);
+    int status = 0, error = process_run(ctx, &(Process){.argv = words.at}, &status);
     if (error)
         fatal(ctx, EXIT_FILE, "cannot start %s to link: %s", words.at[0], strerror(error));
     if (status != 0) {

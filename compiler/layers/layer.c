@@ -67,6 +67,14 @@ LayerKind layer_by_name(const char *name)
     return LAYER_COUNT;
 }
 
+const AttrDesc *layer_attr(const LayerDesc *desc, const char *key)
+{
+    for (uint32_t i = 0; i < desc->n_attrs; i++)
+        if (strcmp(desc->attrs[i].key, key) == 0)
+            return &desc->attrs[i];
+    return NULL;
+}
+
 /* Keras's rule: an underscore before a capital that follows a small letter or begins a word. */
 const char *layer_auto_name(Arena *arena, LayerKind kind)
 {

@@ -87,6 +87,8 @@ extern const char *const ACTIVATION_WORDS[], *const INITIALIZER_WORDS[];
 
 /* Kind by Keras's class name; LAYER_COUNT when there is none. */
 LayerKind layer_by_name(const char *name);
+/* The argument of that name; NULL when the kind has none. */
+const AttrDesc *layer_attr(const LayerDesc *desc, const char *key);
 /* Class name -> base of Keras's automatic layer names: Conv2D -> conv2d, MaxPooling2D -> max_pooling2d. */
 const char *layer_auto_name(Arena *arena, LayerKind kind);
 

@@ -95,14 +95,6 @@ static bool read_from(const LayerReader *r, const YNode *node)
     return good;
 }
 
-static const AttrDesc *find_attr(const LayerDesc *desc, const char *key)
-{
-    for (uint32_t i = 0; i < desc->n_attrs; i++)
-        if (strcmp(desc->attrs[i].key, key) == 0)
-            return &desc->attrs[i];
-    return NULL;
-}
-
 static void unknown_argument(const LayerReader *r, const YNode *key, bool allow_from)
 {
     Ctx *ctx = r->ctx;
@@ -122,7 +114,7 @@ static bool read_arguments(const LayerReader *r, const YNode *args, bool allow_f
     bool good = true;
     for (uint32_t i = 0; i < args->pairs.n; i++) {
         const YNode *key = args->pairs.at[i].key, *value = args->pairs.at[i].value;
-        const AttrDesc *attr = find_attr(r->desc, key->text);
+        const AttrDesc *attr = layer_attr(r->desc, key->text);
         if (value_is_private(key))
             continue;
         if (attr) {

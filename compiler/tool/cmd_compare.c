@@ -17,6 +17,7 @@ typedef struct Row {
     const char *label;
     Ctx *own;
     DiffSide side;
+    Sizes sizes; /* where the side has a graph */
     RunResults results;
 } Row;
 
@@ -99,6 +100,8 @@ static int load_rows(Compare *c)
         row.own = compile_create();
         int got = side_load(row.own, &row.request, &row.side);
         code = got > code ? got : code;
+        if (got == EXIT_OK && row.side.graph)
+            row.sizes = sizes_of(row.side.graph, row.side.plan);
         if (got == EXIT_OK && row.run)
             row.results = run_results(c->ctx, row.run);
         if (got == EXIT_OK)
@@ -138,14 +141,6 @@ static bool is_preset(Ctx *ctx, const AttrDesc *attr, const char *text)
     return strcmp(text, p) == 0;
 }
 
-static const AttrDesc *find_attr(const LayerDesc *desc, const char *key)
-{
-    for (uint32_t i = 0; i < desc->n_attrs; i++)
-        if (strcmp(desc->attrs[i].key, key) == 0)
-            return &desc->attrs[i];
-    return NULL;
-}
-
 /* One layer without what is a default, written or not: `Dense(32, relu)` for people, who know which
  * argument is meant, `Dense: {units: 32, activation: relu}` for programs. *at goes on to its last
  * value. */
@@ -158,7 +153,7 @@ static const char *layer_text(Ctx *ctx, const SpecValues *values, uint32_t *at, 
     buf_puts(&out, name);
     for (; *at + 1 < values->n && values->at[*at + 1].name; ++*at) {
         const SpecValue *value = &values->at[*at + 1];
-        const AttrDesc *attr = find_attr(desc, value->name);
+        const AttrDesc *attr = layer_attr(desc, value->name);
         if (attr && is_preset(ctx, attr, value->text))
             continue;
         bool plain = brief && (!attr || attr->required || attr->type == AT_WORD);
@@ -194,27 +189,36 @@ static uint32_t shared(const Layers *a, const Layers *b, bool at_end, uint32_t s
     return n;
 }
 
-/* The layers but for those that all rows have in front and behind. */
-static const char *list_text(const Compare *c, const Row *row, const char *path)
+/* How many layers of a list all rows have in common, in front and behind. */
+typedef struct Common {
+    uint32_t front, back;
+} Common;
+
+static Common common_layers(const Compare *c, const char *path)
 {
-    Ctx *ctx = c->ctx;
-    Layers own = layers_of(ctx, row, path, true),
-           first = layers_of(ctx, &c->rows.at[0], path, true);
-    uint32_t front = first.n, back = first.n;
+    Layers first = layers_of(c->ctx, &c->rows.at[0], path, true);
+    Common common = {first.n, first.n};
     for (int pass = 0; pass < 2; pass++) {
         for (uint32_t i = 0; i < c->rows.n; i++) {
-            Layers other = layers_of(ctx, &c->rows.at[i], path, true);
-            uint32_t n = shared(&first, &other, pass == 1, pass ? front : 0);
-            uint32_t *least = pass ? &back : &front;
+            Layers other = layers_of(c->ctx, &c->rows.at[i], path, true);
+            uint32_t n = shared(&first, &other, pass == 1, pass ? common.front : 0);
+            uint32_t *least = pass ? &common.back : &common.front;
             *least = n < *least ? n : *least;
         }
     }
-    Buf out = buf_create(ctx->arena);
-    for (uint32_t i = front; i + back < own.n; i++)
-        buf_printf(&out, "%s%s", i > front ? ", " : front ? "... " : "", own.at[i]);
+    return common;
+}
+
+/* The layers but for the common ones. */
+static const char *list_text(const Compare *c, const Row *row, const char *path, Common common)
+{
+    Layers own = layers_of(c->ctx, row, path, true);
+    Buf out = buf_create(c->ctx->arena);
+    for (uint32_t i = common.front; i + common.back < own.n; i++)
+        buf_printf(&out, "%s%s", i > common.front ? ", " : common.front ? "... " : "", own.at[i]);
     if (!out.n)
         return "-";
-    buf_puts(&out, back ? " ..." : "");
+    buf_puts(&out, common.back ? " ..." : "");
     return out.at;
 }
 
@@ -237,12 +241,15 @@ static bool is_list(const char *path)
     return schema_find(path)->type == KT_LAYERS;
 }
 
-static const char *value_text(const Compare *c, const Row *row, const char *path)
+static void put_values(const Compare *c, Table *table, const char *path)
 {
-    if (is_list(path))
-        return list_text(c, row, path);
-    const SpecValue *value = find_value(row, path);
-    return value ? value->text : "-";
+    bool list = is_list(path);
+    Common common = list ? common_layers(c, path) : (Common){0};
+    for (uint32_t i = 0; i < c->rows.n; i++) {
+        const Row *row = &c->rows.at[i];
+        const SpecValue *value = list ? NULL : find_value(row, path);
+        table_cell(table, i, list ? list_text(c, row, path, common) : value ? value->text : "-");
+    }
 }
 
 /* Names are the rows' anyway. A column says something when one of its values is written and is not
@@ -308,20 +315,18 @@ static Table make_table(Compare *c)
         table_cell(&table, i, c->rows.at[i].label);
     for (uint32_t k = 0; k < c->paths.n; k++) {
         table_column(&table, head_of(c, c->paths.at[k]), false);
-        for (uint32_t i = 0; i < c->rows.n; i++)
-            table_cell(&table, i, value_text(c, &c->rows.at[i], c->paths.at[k]));
+        put_values(c, &table, c->paths.at[k]);
     }
     for (size_t k = 0; k < N_SIZES; k++) {
         if (!SIZES[k].brief)
             continue;
         table_column(&table, SIZES[k].brief, true);
         for (uint32_t i = 0; i < c->rows.n; i++) {
-            const DiffSide *side = &c->rows.at[i].side;
-            Sizes sizes = side->graph ? sizes_of(side->graph, side->plan) : (Sizes){0};
-            table_cell(&table, i,
-                       side->graph
-                           ? size_text(ctx->arena, SIZES[k].unit, size_value(&sizes, &SIZES[k]))
-                           : "-");
+            const Row *row = &c->rows.at[i];
+            const char *text = "-";
+            if (row->side.graph)
+                text = size_text(ctx->arena, SIZES[k].unit, size_value(&row->sizes, &SIZES[k]));
+            table_cell(&table, i, text);
         }
     }
     for (int k = 0; has_results(c) && k < N_RESULTS; k++) {
@@ -354,11 +359,9 @@ static void json_row(const Compare *c, Json *j, const Row *row)
             json_raw(j, path, value ? value->text : "null");
     }
     json_close(j, "}");
-    for (size_t k = 0; row->side.graph && k < N_SIZES; k++) {
-        Sizes sizes = sizes_of(row->side.graph, row->side.plan);
+    for (size_t k = 0; row->side.graph && k < N_SIZES; k++)
         json_raw(j, SIZES[k].key,
-                 arena_printf(ctx->arena, "%" PRId64, size_value(&sizes, &SIZES[k])));
-    }
+                 arena_printf(ctx->arena, "%" PRId64, size_value(&row->sizes, &SIZES[k])));
     if (row->results.any) {
         json_open(j, "results", "{");
         for (int k = 0; k < N_RESULTS; k++)

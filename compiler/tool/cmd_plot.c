@@ -38,7 +38,7 @@ static const SourceFile *draw(Ctx *ctx, const Buf *dot, const char *format)
                     NULL};
     if (!file_write_whole(in, dot->at, dot->n, 0666))
         fatal(ctx, EXIT_FILE, "cannot write %s: %s", in, strerror(errno));
-    int status = 0, error = process_run(ctx, argv, &status);
+    int status = 0, error = process_run(ctx, &(Process){.argv = argv}, &status);
     if (error == ENOENT)
         fatal(ctx, EXIT_FILE,
               "there is no program `dot` to draw with: install Graphviz, or take --format=dot");

@@ -3,64 +3,21 @@
 #include "compiler/tool/git.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <spawn.h>
-#include <stdlib.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-extern char **environ;
-
 /* -------------------------------------------------------------------------- asking */
-
-static void read_all(int fd, Buf *out)
-{
-    char bytes[16384];
-    ssize_t n;
-    while ((n = read(fd, bytes, sizeof bytes)) != 0) {
-        if (n > 0)
-            buf_add(out, bytes, (size_t)n);
-        else if (errno != EINTR)
-            return;
-    }
-}
-
-static int wait_for(pid_t pid)
-{
-    int status;
-    while (waitpid(pid, &status, 0) < 0)
-        if (errno != EINTR)
-            return -1;
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
 
 int git_run(Ctx *ctx, const char *const *words, bool quiet, Buf *out)
 {
     ARR(char *) argv = {0};
-    int ends[2] = {-1, -1};
     *arr_push(ctx->arena, &argv) = arena_strdup(ctx->arena, "git");
     for (; *words; words++)
         *arr_push(ctx->arena, &argv) = arena_strdup(ctx->arena, *words);
     *arr_push(ctx->arena, &argv) = NULL;
-    if (out && pipe2(ends, O_CLOEXEC) != 0)
-        return -1;
-    posix_spawn_file_actions_t actions;
-    posix_spawn_file_actions_init(&actions);
-    if (out)
-        posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
-    if (quiet)
-        posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
-    pid_t pid;
-    fflush(NULL);
-    int error = posix_spawnp(&pid, "git", &actions, NULL, argv.at, environ);
-    posix_spawn_file_actions_destroy(&actions);
-    if (out) {
-        close(ends[1]);
-        if (!error)
-            read_all(ends[0], out);
-        close(ends[0]);
-    }
-    return error ? -1 : wait_for(pid);
+    Process git = {
+        .argv = argv.at, .to = out ? OUTPUT_TO_BUF : OUTPUT_TO_OUTPUT, .out = out, .quiet = quiet};
+    int status = -1;
+    return process_run(ctx, &git, &status) == 0 ? status : -1;
 }
 
 const char *git_line(Ctx *ctx, const char *const *words)
