@@ -158,6 +158,25 @@ int main(void)
     for (size_t i = 0; i < COUNT_OF(SHAPES); i++)
         for (size_t t = 0; t < COUNT_OF(TARGETS); t++)
             test_shape(&SHAPES[i], TARGETS[t]);
+    ConvGeom g = {.n = 8,
+                  .sh = 16,
+                  .sw = 16,
+                  .sc = 2048,
+                  .dh = 16,
+                  .dw = 16,
+                  .dc = 64,
+                  .kh = 3,
+                  .kw = 3,
+                  .stride_h = 1,
+                  .stride_w = 1,
+                  .pad_t = 1,
+                  .pad_l = 1,
+                  .up_h = 1,
+                  .up_w = 1,
+                  .dst_stride = 64};
+    ok(kernel_winograd_pays(&g, g.n * 256 * 9 * g.sc * g.dc), "2048 channels pay");
+    g.sc = 4096;
+    ok(!kernel_winograd_pays(&g, g.n * 256 * 9 * g.sc * g.dc), "4096 do not fit on the stack");
     points_end();
     return 0;
 }

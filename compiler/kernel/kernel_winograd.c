@@ -23,6 +23,7 @@ enum {
     LOCAL_BYTES = 400 * 1024, /* of a block's rows, transformed */
     MAX_BLOCK_ROWS = 64,
     MAX_GROUPS = 16, /* tasks */
+    MAX_PANEL = 48,  /* columns of the widest panel */
     VECTOR = 16, /* lanes that operations are counted in: the choice is the same on all machines */
     STREAM_OPS = 10 /* what reading 64 bytes of weights costs, in vector operations */
 };
@@ -391,12 +392,19 @@ static void block_body(const Winograd *w, KernelTarget target, KVal block)
 
 /* ------------------------------------------------------------------- the kernel */
 
+/* What one row of a block takes of the task's own memory. */
+static int64_t row_bytes(int64_t channels, int64_t panel)
+{
+    return WINOGRAD_POSITIONS * (int64_t)sizeof(float) * (channels + panel);
+}
+
 /* Rows of a block: as many as fit LOCAL_BYTES, whole tiles or an even part of one's samples. */
 static void choose_block(Winograd *w)
 {
     const ConvGeom *g = &w->g;
-    int64_t rows = LOCAL_BYTES / (WINOGRAD_POSITIONS * 4 * (g->sc + w->panel));
-    rows = rows > MAX_BLOCK_ROWS ? MAX_BLOCK_ROWS : rows < 1 ? 1 : rows;
+    int64_t rows = LOCAL_BYTES / row_bytes(g->sc, w->panel);
+    rows = rows > MAX_BLOCK_ROWS ? MAX_BLOCK_ROWS : rows;
+    check_bug(rows >= 1);
     int64_t total = w->tiles_h * w->tiles_w;
     w->tiles = 1;
     w->samples = g->n;
@@ -419,7 +427,8 @@ static int64_t stream_ops(int64_t floats)
 bool kernel_winograd_pays(const ConvGeom *g, int64_t macs)
 {
     if (g->kh != 3 || g->kw != 3 || g->stride_h != 1 || g->stride_w != 1 || g->up_h != 1 ||
-        g->up_w != 1 || g->sc < VECTOR || g->dc < VECTOR)
+        g->up_w != 1 || g->sc < VECTOR || g->dc < VECTOR ||
+        row_bytes(g->sc, MAX_PANEL) > LOCAL_BYTES)
         return false;
     int64_t tiles = (g->dh + OUT - 1) / OUT * ((g->dw + OUT - 1) / OUT) * g->n;
     int64_t input = 2 * WINOGRAD_POSITIONS + 144, output = WINOGRAD_POSITIONS + 144 + OUT * OUT;
