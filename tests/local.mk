@@ -4,6 +4,8 @@
 #   make check                      all but the long ones; the last line counts the points
 #   make check TESTS=tests/x.tap    one of them
 #   make check-long                 those with real weights, real images and minutes
+#   make fuzz                       both fuzzers for half a minute each; FUZZ_SECONDS=S, FUZZ_SEED=N
+#   make libfuzzer                  clang's, where configure has --enable-libfuzzer
 #   make update-golden              writes what the compiler says now into the golden files
 TEST_EXTENSIONS = .tap
 LOG_DRIVER = env AM_TAP_AWK='$(AWK)' $(SHELL) $(top_srcdir)/build-aux/tap-driver.sh
@@ -53,7 +55,8 @@ tap_tests = $(golden_tests) \
     %D%/weights.tap \
     %D%/weight_layouts.tap \
     %D%/weight_names.tap \
-    %D%/runtime.tap
+    %D%/runtime.tap \
+    %D%/fuzz.tap
 long_tests = \
     %D%/long/accuracy.tap \
     %D%/long/reference.tap
@@ -89,6 +92,28 @@ EXTRA_DIST += %D%/cross/run_kernels.c
 # like a compiled program
 %C%_unit_runtime_CPPFLAGS = $(AM_CPPFLAGS) $(IMAGE_CFLAGS)
 %C%_unit_runtime_LDADD = libgrt.a $(GRAFT_LINK_LIBS)
+
+# the fuzzers of the front end
+check_PROGRAMS += %D%/fuzz/fuzz
+fuzz_sources = \
+    %D%/fuzz/fuzz.h \
+    %D%/fuzz/fuzz_input.c \
+    compiler/tool/compile.c \
+    compiler/tool/temporary.c
+%C%_fuzz_fuzz_SOURCES = $(fuzz_sources) \
+    %D%/fuzz/fuzz_bytes.c \
+    %D%/fuzz/fuzz_grammar.c \
+    %D%/fuzz/fuzz_layers.c \
+    %D%/fuzz/fuzz_main.c \
+    %D%/fuzz/fuzz_random.c
+%C%_fuzz_fuzz_LDADD = $(graft_llvm_libs)
+if LIBFUZZER
+check_PROGRAMS += %D%/fuzz/libfuzzer
+%C%_fuzz_libfuzzer_SOURCES = $(fuzz_sources) %D%/fuzz/fuzz_libfuzzer.c
+%C%_fuzz_libfuzzer_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+%C%_fuzz_libfuzzer_LDADD = $(graft_llvm_libs)
+endif
+EXTRA_DIST += %D%/fuzz/corpus %D%/fuzz/findings
 
 # what the scripts use
 check_PROGRAMS += %D%/compare %D%/reference_inputs %D%/write_weights %D%/runtime/make_images
@@ -130,10 +155,25 @@ check-TESTS: $(check_PROGRAMS)
 check-long: all
 	@$(MAKE) $(AM_MAKEFLAGS) check TESTS='$(long_tests)'
 
+FUZZ_SECONDS = 30
+fuzz: all
+	@$(MAKE) $(AM_MAKEFLAGS) check TESTS=%D%/fuzz.tap FUZZ_SECONDS='$(FUZZ_SECONDS)'
+
+# begins with the files that there are and some that the grammar makes; inputs that go new ways are
+# kept in the build folder
+libfuzzer: $(check_PROGRAMS)
+	@test -f %D%/fuzz/libfuzzer || { echo 'configure with --enable-libfuzzer CC=clang'; exit 1; }
+	@$(MKDIR_P) %D%/fuzz/units; for run in `seq 60`; do \
+	    %D%/fuzz/fuzz print grammar --run $$run > %D%/fuzz/units/made-$$run; done
+	ASAN_OPTIONS=detect_leaks=0 %D%/fuzz/libfuzzer -dict='$(srcdir)/%D%/graft.dict' -timeout=20 \
+	    -max_total_time='$(FUZZ_SECONDS)' -max_len=8192 -print_final_stats=1 %D%/fuzz/units \
+	    $(srcdir)/specs $(srcdir)/examples/quickstart $(srcdir)/%D%/spec $(srcdir)/%D%/error \
+	    $(srcdir)/%D%/backbones/errors $(srcdir)/%D%/fuzz/corpus $(srcdir)/%D%/fuzz/findings
+
 update-golden: all
 	@$(MAKE) $(AM_MAKEFLAGS) check TESTS='$(golden_tests)' UPDATE_GOLDEN=1
 
 installcheck-local:
 	$(SHELL) $(srcdir)/%D%/installcheck.sh '$(DESTDIR)$(bindir)/graftc$(EXEEXT)' '$(srcdir)'
 
-.PHONY: check-long update-golden
+.PHONY: check-long fuzz libfuzzer update-golden
