@@ -27,10 +27,12 @@ BufId lower_rodata_bfloat16(Lower *lw, const char *name, int64_t n, RodataFill f
     PlanBuffer *b = &lw->plan->buffers.at[id];
     if (b->elem == KE_BF16)
         return id;
+    b->elem = KE_BF16;
+    if (!lw->plan->valued)
+        return id;
     uint16_t *data = arena_array(lw->ctx->arena, uint16_t, n);
     for (int64_t i = 0; i < n; i++)
         data[i] = kir_to_bfloat16(((const float *)b->data)[i]);
-    b->elem = KE_BF16;
     b->data = data;
     return id;
 }
