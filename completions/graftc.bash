@@ -44,6 +44,7 @@ _graftc_argument() {
     --kind) _graftc_words 'tree spec graph plan kernels c llvm llvm-opt asm obj' ;;
     --format) _graftc_words 'dot svg png' ;;
     --for) _graftc_files '*.yaml' ;;
+    --memory-limit) : ;;
     --color) _graftc_words 'auto always never' ;;
     *) return 1 ;;
     esac
@@ -52,7 +53,7 @@ _graftc_argument() {
 # Whether an option takes an argument.
 _graftc_takes() {
     case $1 in
-    -o | --output | --set | --target | --kind | --format | --for | --color) return 0 ;;
+    -o | --output | --set | --target | --kind | --format | --for | --memory-limit | --color) return 0 ;;
     *) return 1 ;;
     esac
 }
@@ -60,12 +61,12 @@ _graftc_takes() {
 # Options of a command.
 _graftc_options() {
     case $1 in
-    build) _graftc_words '--output --set --target --strict --no-notes --no-weights --verbose --color --help' ;;
-    run) _graftc_words '--set --target --strict --no-notes --no-weights --verbose --color --help' ;;
-    check) _graftc_words '--output --set --json --sarif --strict --no-notes --weights --color --help' ;;
+    build) _graftc_words '--output --set --target --strict --no-notes --no-weights --memory-limit --verbose --color --help' ;;
+    run) _graftc_words '--set --target --strict --no-notes --no-weights --memory-limit --verbose --color --help' ;;
+    check) _graftc_words '--output --set --json --sarif --strict --no-notes --weights --memory-limit --color --help' ;;
     resolve) _graftc_words '--output --set --origin --color --help' ;;
     summary) _graftc_words '--set --json --strict --no-notes --color --help' ;;
-    plan) _graftc_words '--set --target --strict --no-notes --verbose --color --help' ;;
+    plan) _graftc_words '--output --set --target --json --strict --no-notes --memory-limit --verbose --color --help' ;;
     diff) _graftc_words '--output --set --target --json --md --color --help' ;;
     compare) _graftc_words '--output --set --target --json --md --color --help' ;;
     plot) _graftc_words '--output --set --format --full --strict --no-notes --color --help' ;;
@@ -98,7 +99,7 @@ _graftc_word() {
     'compare '*) : ;;
     'plot 0') _graftc_files '*.yaml' ;;
     'emit 0') _graftc_files '*.yaml' ;;
-    'explain 0') _graftc_words 'graft extends name data data.format data.train data.test data.on_error input input.shape input.preprocessing upsampling backbone backbone.name backbone.weights backbone.weights.file backbone.weights.allow_missing backbone.weights.rename backbone.slice backbone.frozen backbone.frozen.freeze backbone.frozen.unfreeze backbone.frozen.freeze_until backbone.frozen.unfreeze_from backbone.frozen.unfreeze_last backbone.precision head weights weights.file weights.allow_missing weights.rename training training.loss training.metrics training.optimizer training.optimizer.Adam training.optimizer.Adam.learning_rate training.optimizer.Adam.beta_1 training.optimizer.Adam.beta_2 training.optimizer.Adam.epsilon training.optimizer.SGD training.optimizer.SGD.learning_rate training.optimizer.SGD.momentum training.optimizer.SGD.nesterov training.batch_size training.validation_batch_size training.epochs training.shuffle training.seed target target.cpu Conv2D BatchNormalization ZeroPadding2D MaxPooling2D AveragePooling2D GlobalAveragePooling2D GlobalMaxPooling2D Add Concatenate Activation ReLU UpSampling2D Flatten Dense Dropout yaml-syntax yaml-bytes yaml-size yaml-depth yaml-documents yaml-alias yaml-anchor yaml-tag yaml-merge yaml-key empty-file too-long extends-file extends-cycle extends-depth set-path unknown-key duplicate-key missing-key wrong-type out-of-range bad-word bad-value bad-name empty-list duplicate-name unknown-layer unknown-argument missing-argument layer-entry layer-place layer-name layer-input layer-inputs shape-too-small shape-too-large head-output loss-activation unknown-backbone backbone-file unknown-name unmatched-rule unknown-input unknown-parameter missing-parameter block-parameter block-name recursive-block too-many-layers weights-nothing weights-missing weights-names rename-nothing weights-shape weights-not-finite allow-missing target-cpu unused-block rule-without-effect class-count slice-in-block preprocessing hidden-softmax learning-rate' ;;
+    'explain 0') _graftc_words 'graft extends name data data.format data.train data.test data.on_error input input.shape input.preprocessing upsampling backbone backbone.name backbone.weights backbone.weights.file backbone.weights.allow_missing backbone.weights.rename backbone.slice backbone.frozen backbone.frozen.freeze backbone.frozen.unfreeze backbone.frozen.freeze_until backbone.frozen.unfreeze_from backbone.frozen.unfreeze_last backbone.precision head weights weights.file weights.allow_missing weights.rename training training.loss training.metrics training.optimizer training.optimizer.Adam training.optimizer.Adam.learning_rate training.optimizer.Adam.beta_1 training.optimizer.Adam.beta_2 training.optimizer.Adam.epsilon training.optimizer.SGD training.optimizer.SGD.learning_rate training.optimizer.SGD.momentum training.optimizer.SGD.nesterov training.batch_size training.validation_batch_size training.epochs training.shuffle training.seed target target.cpu Conv2D BatchNormalization ZeroPadding2D MaxPooling2D AveragePooling2D GlobalAveragePooling2D GlobalMaxPooling2D Add Concatenate Activation ReLU UpSampling2D Flatten Dense Dropout yaml-syntax yaml-bytes yaml-size yaml-depth yaml-documents yaml-alias yaml-anchor yaml-tag yaml-merge yaml-key empty-file too-long extends-file extends-cycle extends-depth set-path unknown-key duplicate-key missing-key wrong-type out-of-range bad-word bad-value bad-name empty-list duplicate-name unknown-layer unknown-argument missing-argument layer-entry layer-place layer-name layer-input layer-inputs shape-too-small shape-too-large head-output loss-activation unknown-backbone backbone-file unknown-name unmatched-rule unknown-input unknown-parameter missing-parameter block-parameter block-name recursive-block too-many-layers weights-nothing weights-missing weights-names rename-nothing weights-shape weights-not-finite allow-missing target-cpu unused-block rule-without-effect class-count memory-limit slice-in-block preprocessing hidden-softmax learning-rate' ;;
     'docs 0') _graftc_words 'language.md graft-spec.5 graftc.1 graftc.bash _graftc graft.dict' ;;
     'layers 0') _graftc_words 'InceptionV3 ResNet50 VGG16' ;;
     'layers 1') : ;;

@@ -144,6 +144,12 @@ typedef struct {
     uint64_t n_weights, n_trainable_weights, macs_image;
 } GrtProgram;
 
+/* The feature cache's file: a header, then by image a row of features and its hash. In bytes. */
+enum { GRT_CACHE_HEADER = 64, GRT_CACHE_ROW_HASH = 8 };
+
+/* What the names of images end in, capitals or not. */
+#define GRT_IMAGE_ENDINGS ".jpg", ".jpeg", ".png"
+
 extern const GrtProgram grt_program;
 
 #endif

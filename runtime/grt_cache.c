@@ -27,6 +27,7 @@ typedef struct CacheHeader {
     uint64_t hash_of_hashes;
     uint64_t hash; /* of the fields before it */
 } CacheHeader;
+_Static_assert(sizeof(CacheHeader) == GRT_CACHE_HEADER, "graftc plan counts on it");
 
 struct GrtCache {
     int fd;
@@ -66,7 +67,7 @@ static void seal_header(CacheHeader *header, const uint64_t *hashes)
 
 static uint64_t file_bytes(const CacheHeader *header)
 {
-    return sizeof *header + header->n * (header->row_bytes + sizeof(uint64_t));
+    return sizeof *header + header->n * (header->row_bytes + GRT_CACHE_ROW_HASH);
 }
 
 /* ------------------------------------------------------------------ reading */

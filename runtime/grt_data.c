@@ -36,7 +36,7 @@ static int compare_names(const void *a, const void *b)
 
 static bool is_image_name(const char *name)
 {
-    static const char *const endings[] = {".jpg", ".jpeg", ".png"};
+    static const char *const endings[] = {GRT_IMAGE_ENDINGS};
     size_t n = strlen(name);
     for (size_t i = 0; i < GRT_COUNT_OF(endings); i++) {
         size_t k = strlen(endings[i]);

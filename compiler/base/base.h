@@ -57,8 +57,14 @@ bool strmap_put(StrMap *map, const char *key, void *value);
 
 /* Levenshtein distance used for "did you mean"; best of n names or NULL if none is near. */
 const char *nearest_name(const char *name, const char *const *names, size_t n_names);
-/* 26215818 -> "26,215,818" */
+/* 26215818 -> 26,215,818 */
 const char *text_grouped(Arena *arena, int64_t n);
+/* 78654000 -> 78.7 M; below 1000 the number itself */
+const char *text_rounded(Arena *arena, int64_t n);
+/* 1572864 -> 1.5 MiB, 64 -> 64 B */
+const char *text_bytes(Arena *arena, uint64_t n);
+/* The other way: 512, 64K, 1.5M, 2G, and the like with i, iB or B; powers of 1024. false: none. */
+bool text_read_bytes(const char *text, uint64_t *out);
 /* Shell-style pattern with * and ? against a whole name. */
 bool glob_match(const char *pattern, const char *name);
 

@@ -1,9 +1,10 @@
-/* text.c - names that are nearly right, and names that a pattern stands for, large
- * numbers. */
+/* text.c - names that are nearly right, names that a pattern stands for, numbers for people. */
 #include "compiler/base/base.h"
 
 #include <ctype.h>
 #include <inttypes.h>
+#include <stdlib.h>
+#include <strings.h>
 
 enum { NAME_MAX_COMPARED = 64 }; /* longer names are not looked at: nobody mistypes them by hand */
 
@@ -94,4 +95,44 @@ const char *text_grouped(Arena *arena, int64_t n)
         buf_add(&out, &digits[i], 1);
     }
     return out.at;
+}
+
+/* n in the largest unit that it has a whole one of. */
+static const char *in_units(Arena *arena, double n, double factor, const char *const *units)
+{
+    int i = 0;
+    for (; n >= factor * 0.99995 && units[i + 1]; i++)
+        n /= factor;
+    return arena_printf(arena, i ? "%.1f %s" : "%.0f%s", n, units[i]);
+}
+
+const char *text_rounded(Arena *arena, int64_t n)
+{
+    static const char *const units[] = {"", "k", "M", "G", "T", "P", NULL};
+    return in_units(arena, (double)n, 1000, units);
+}
+
+const char *text_bytes(Arena *arena, uint64_t n)
+{
+    static const char *const units[] = {" B", "KiB", "MiB", "GiB", "TiB", NULL};
+    return in_units(arena, (double)n, 1024, units);
+}
+
+bool text_read_bytes(const char *text, uint64_t *out)
+{
+    static const char units[] = "KMGT";
+    char *end;
+    if (!isdigit((unsigned char)*text))
+        return false;
+    double value = strtod(text, &end);
+    const char *unit = *end ? strchr(units, toupper((unsigned char)*end)) : NULL;
+    for (const char *p = units; unit && p <= unit; p++)
+        value *= 1024;
+    end += unit != NULL;
+    bool good = !*end || strcasecmp(end, "B") == 0 || (unit && strcasecmp(end, "iB") == 0) ||
+                (unit && strcasecmp(end, "i") == 0);
+    if (!good || !(value >= 1) || value >= 0x1p63)
+        return false;
+    *out = (uint64_t)value;
+    return true;
 }

@@ -2,6 +2,7 @@
 #include "compiler/base/base.h"
 #include "compiler/diff/graph_diff.h"
 #include "compiler/graph/graph_summary.h"
+#include "compiler/plan/plan_bill.h"
 
 #include <inttypes.h>
 
@@ -98,14 +99,6 @@ const SizeDesc SIZES[] = {
 };
 const size_t N_SIZES = COUNT_OF(SIZES);
 
-static int64_t phase_macs(const PlanPhase *phase)
-{
-    uint64_t macs = 0;
-    for (uint32_t i = 0; i < phase->steps.n; i++)
-        macs += phase->steps.at[i].macs;
-    return (int64_t)macs;
-}
-
 Sizes sizes_of(const Graph *graph, const Plan *plan)
 {
     GraphTotals totals = graph_totals(graph);
@@ -113,34 +106,22 @@ Sizes sizes_of(const Graph *graph, const Plan *plan)
     return (Sizes){.layers = graph->nodes.n,
                    .params = totals.params,
                    .trainable = totals.trainable,
-                   .prefix_macs = phase_macs(prefix) / prefix->batch,
-                   .step_macs = phase_macs(&plan->phases[GRT_TRAIN]),
+                   .prefix_macs = (int64_t)plan_phase_macs(prefix) / prefix->batch,
+                   .step_macs = (int64_t)plan_phase_macs(&plan->phases[GRT_TRAIN]),
                    .features = plan->feature_size * (int64_t)sizeof(float),
                    .block = (int64_t)plan->block_bytes,
                    .constants = (int64_t)plan->rodata_bytes};
 }
 
-/* One decimal and the first unit that keeps the number below `base`. */
-static const char *scaled(Arena *arena, double value, double base, const char *const *units)
-{
-    int i = 0;
-    for (; value >= base && units[i + 1]; i++)
-        value /= base;
-    return arena_printf(arena, i ? "%.1f %s" : "%.0f %s", value, units[i]);
-}
-
 const char *size_text(Arena *arena, SizeUnit unit, int64_t value)
 {
-    static const char *const counts[] = {"", "k", "M", "G", "T", NULL};
-    static const char *const bytes[] = {"B", "KiB", "MiB", "GiB", NULL};
     switch (unit) {
     case UNIT_COUNT:
         return text_grouped(arena, value);
     case UNIT_MACS:
-        return value < 1000 ? text_grouped(arena, value)
-                            : scaled(arena, (double)value, 1000, counts);
+        return text_rounded(arena, value);
     case UNIT_BYTES:
-        return scaled(arena, (double)value, 1024, bytes);
+        return text_bytes(arena, (uint64_t)value);
     }
     bug("unknown unit");
 }

@@ -70,15 +70,6 @@ static void put_text(Buf *out, const char *text)
     }
 }
 
-/* 23587712 -> 23.6 M */
-static const char *rounded(Arena *arena, int64_t n)
-{
-    if (n < 1000)
-        return arena_printf(arena, "%" PRId64, n);
-    return n < 1000000 ? arena_printf(arena, "%.1f k", (double)n / 1e3)
-                       : arena_printf(arena, "%.1f M", (double)n / 1e6);
-}
-
 /* Name of a block: what the names of its layers begin with, up to a `_`; where they share nothing,
  * the name of its last layer. */
 static const char *block_name(Arena *arena, const Plot *plot, const PlotBox *box)
@@ -186,10 +177,10 @@ static void put_label(const Plot *plot, uint32_t b, const BoxSum *sum, Buf *out)
         put_shape(last->node->shape, out);
     }
     if (sum->params)
-        buf_printf(out, " | %s params, %s", rounded(out->arena, sum->params),
+        buf_printf(out, " | %s params, %s", text_rounded(out->arena, sum->params),
                    LOOKS[sum->look].legend);
     if (sum->macs)
-        buf_printf(out, " | %s MACs", rounded(out->arena, sum->macs));
+        buf_printf(out, " | %s MACs", text_rounded(out->arena, sum->macs));
     buf_puts(out, ">");
 }
 
@@ -307,10 +298,11 @@ void graph_plot_dot(Ctx *ctx, const Graph *graph, bool full, Buf *out)
 {
     const Plot *plot = graph_plot(ctx, graph, full);
     bool used[N_LOOKS] = {0};
-    buf_puts(out, "digraph graft {\n"
-                  "  graph [fontname=\"Helvetica\" fontsize=12 labelloc=t labeljust=l ranksep=0.3]\n"
-                  "  node [shape=box fontname=\"Helvetica\" fontsize=11 margin=\"0.15,0.06\"]\n"
-                  "  edge [fontname=\"Helvetica\" fontsize=10 color=\"#5f6368\" arrowsize=0.7]\n");
+    buf_puts(out,
+             "digraph graft {\n"
+             "  graph [fontname=\"Helvetica\" fontsize=12 labelloc=t labeljust=l ranksep=0.3]\n"
+             "  node [shape=box fontname=\"Helvetica\" fontsize=11 margin=\"0.15,0.06\"]\n"
+             "  edge [fontname=\"Helvetica\" fontsize=10 color=\"#5f6368\" arrowsize=0.7]\n");
     for (Place place = 0; place < N_PLACES; place++)
         put_place(plot, place, used, out);
     put_edges(ctx, plot, out);

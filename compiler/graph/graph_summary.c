@@ -42,13 +42,10 @@ typedef struct Row {
 } Row;
 static const bool RIGHT[N_COLUMNS] = {[3] = true, [5] = true};
 
-/* 78654000 -> 78.7 M, 5120 -> 5.1 k; "" for none */
+/* "" for none */
 static const char *rounded(Arena *arena, int64_t n)
 {
-    if (!n)
-        return "";
-    return n < 1000000 ? arena_printf(arena, "%.1f k", (double)n / 1e3)
-                       : arena_printf(arena, "%.1f M", (double)n / 1e6);
+    return n ? text_rounded(arena, n) : "";
 }
 
 static const char *shape_cell(Arena *arena, Shape s)

@@ -20,6 +20,7 @@ typedef enum {
     BUF_STATE,   /* lives through the whole run: weights, optimizer state, inputs and outputs */
     BUF_RODATA   /* constant, in the program */
 } BufKind;
+extern const char *const PLAN_BUFFER_KINDS[]; /* by BufKind */
 
 typedef struct PlanBuffer {
     const char *name;

@@ -1,7 +1,12 @@
-/* plan_print.c - the Plan as text: steps with their buffers, buffers with their lives and offsets.
+/* plan_print.c - the Plan as text: steps with their buffers, buffers with their offsets and lives.
  */
 #include "compiler/base/base.h"
-#include "compiler/plan/plan.h"
+#include "compiler/plan/plan_bill.h"
+
+const char *const PLAN_BUFFER_KINDS[] = {
+    [BUF_SCRATCH] = "scratch", [BUF_STATE] = "state", [BUF_RODATA] = "rodata"};
+
+enum { LIFE_WIDTH = 48 };
 
 static void print_step(const Plan *plan, const PlanStep *step, uint32_t index, Buf *out)
 {
@@ -16,30 +21,76 @@ static void print_step(const Plan *plan, const PlanStep *step, uint32_t index, B
     buf_puts(out, "\n");
 }
 
+static void print_buffer(const PlanBuffer *b, Buf *out)
+{
+    buf_printf(out, "  %-44s %10llu + %-10llu", b->name, (unsigned long long)b->offset,
+               (unsigned long long)plan_buffer_bytes(b));
+}
+
+/* A column a step, or one for several; `#` where the buffer lives. */
+static void print_life(const PlanBuffer *b, uint32_t n_steps, Buf *out)
+{
+    uint32_t width = n_steps < LIFE_WIDTH ? n_steps : LIFE_WIDTH;
+    buf_puts(out, " |");
+    for (uint32_t i = 0; i < width; i++) {
+        uint32_t from = i * n_steps / width, end = (i + 1) * n_steps / width;
+        buf_puts(out, b->first < end && b->last >= from ? "#" : ".");
+    }
+    buf_printf(out, "| %u-%u", b->first, b->last);
+}
+
+static void print_scratch(const Plan *plan, int p, Buf *out)
+{
+    const PlanPhase *phase = &plan->phases[p];
+    uint32_t step;
+    uint64_t peak = plan_peak(plan, p, &step);
+    if (!peak)
+        return;
+    buf_printf(out, "\nscratch of %s: offset + bytes, life in steps; peak %llu bytes at step %u\n",
+               phase->name, (unsigned long long)peak, step);
+    for (uint32_t i = 0; i < plan->buffers.n; i++) {
+        const PlanBuffer *b = &plan->buffers.at[i];
+        if (b->kind != BUF_SCRATCH || b->phase != p)
+            continue;
+        print_buffer(b, out);
+        print_life(b, phase->steps.n, out);
+        buf_puts(out, "\n");
+    }
+}
+
+static void print_lasting(const Plan *plan, BufKind kind, const char *title, Buf *out)
+{
+    bool any = false;
+    for (uint32_t i = 0; i < plan->buffers.n; i++) {
+        const PlanBuffer *b = &plan->buffers.at[i];
+        if (b->kind != kind)
+            continue;
+        if (!any)
+            buf_printf(out, "\n%s: offset + bytes\n", title);
+        any = true;
+        print_buffer(b, out);
+        while (out->at[out->n - 1] == ' ')
+            out->at[--out->n] = '\0';
+        buf_puts(out, "\n");
+    }
+}
+
 void plan_print(const Plan *plan, Buf *out)
 {
-    static const char *const kinds[] = {"scratch", "state", "rodata"};
     buf_printf(out,
                "plan: block %llu bytes, rodata %llu bytes, %u kernels, features %lld a sample\n",
                (unsigned long long)plan->block_bytes, (unsigned long long)plan->rodata_bytes,
                plan->kernels.n, (long long)plan->feature_size);
     for (int p = 0; p < GRT_N_PHASES; p++) {
         const PlanPhase *phase = &plan->phases[p];
-        uint64_t macs = 0;
-        for (uint32_t i = 0; i < phase->steps.n; i++)
-            macs += phase->steps.at[i].macs;
         buf_printf(out, "\nphase %s: batch %lld, %u steps, %llu multiply-adds\n", phase->name,
-                   (long long)phase->batch, phase->steps.n, (unsigned long long)macs);
+                   (long long)phase->batch, phase->steps.n,
+                   (unsigned long long)plan_phase_macs(phase));
         for (uint32_t i = 0; i < phase->steps.n; i++)
             print_step(plan, &phase->steps.at[i], i, out);
     }
-    buf_puts(out, "\nbuffers\n");
-    for (uint32_t i = 0; i < plan->buffers.n; i++) {
-        const PlanBuffer *b = &plan->buffers.at[i];
-        buf_printf(out, "  %-44s %-8s %10llu + %-10llu", b->name, kinds[b->kind],
-                   (unsigned long long)b->offset, (unsigned long long)b->n * kelem_size(b->elem));
-        if (b->kind == BUF_SCRATCH)
-            buf_printf(out, " %s %u-%u", plan->phases[b->phase].name, b->first, b->last);
-        buf_puts(out, "\n");
-    }
+    for (int p = 0; p < GRT_N_PHASES; p++)
+        print_scratch(plan, p, out);
+    print_lasting(plan, BUF_STATE, "state, which lives through the whole run", out);
+    print_lasting(plan, BUF_RODATA, "rodata, constants in the program", out);
 }

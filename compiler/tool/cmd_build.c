@@ -37,14 +37,16 @@ static void add_file(Buf *key, const char *path)
         buf_printf(key, "%s -\n", path);
 }
 
-/* Hash of all that decides the program: spec, weights, the backbone's file, target and compiler. */
+/* Hash of all that decides the program, and whether it may be built: spec, weights, the backbone's
+ * file, target, compiler, limit of memory. */
 static const char *program_key(Ctx *ctx, const Args *args, const Spec *spec)
 {
     Buf key = buf_create(ctx->arena);
     char *folder = getcwd(NULL, 0);
     Target target = target_resolve(ctx, spec->target_cpu);
-    buf_printf(&key, "%s\n%s\n%s\n%s %s\n%d\n", PACKAGE_VERSION, folder ? folder : "",
-               spec->canonical, target.cpu, target.features, args->no_weights);
+    buf_printf(&key, "%s\n%s\n%s\n%s %s\n%d\n%llu\n", PACKAGE_VERSION, folder ? folder : "",
+               spec->canonical, target.cpu, target.features, args->no_weights,
+               (unsigned long long)args->memory_limit);
     free(folder);
     add_file(&key, spec->file->path);
     add_file(&key, spec->backbone_weights.path);

@@ -13,8 +13,11 @@ static int check_one(Ctx *ctx, const void *arg)
     const CheckOne *one = arg;
     CompileOptions options = command_options(one->args, one->path);
     Compilation done;
-    bool good =
-        compile(ctx, &options, one->args->weights ? STAGE_WEIGHTS : STAGE_GRAPH, &done);
+    Stage stage = options.memory_limit ? STAGE_PLAN
+                  : one->args->weights ? STAGE_WEIGHTS
+                                       : STAGE_GRAPH;
+    options.no_values = !one->args->weights;
+    bool good = compile(ctx, &options, stage, &done);
     compile_report_weights(&done);
     return good ? EXIT_OK : EXIT_SPEC;
 }
@@ -60,8 +63,7 @@ int cmd_resolve(Ctx *ctx, const Args *args)
     Compilation done;
     if (!compile(ctx, &options, STAGE_SPEC, &done))
         return EXIT_SPEC;
-    const char *text =
-        args->origin ? spec_with_origins(ctx, done.spec) : done.spec->canonical;
+    const char *text = args->origin ? spec_with_origins(ctx, done.spec) : done.spec->canonical;
     command_write(ctx, args, text, strlen(text));
     return EXIT_OK;
 }

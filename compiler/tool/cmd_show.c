@@ -2,6 +2,8 @@
 #include "compiler/base/base.h"
 #include "compiler/graph/graph_summary.h"
 #include "compiler/tool/command.h"
+#include "compiler/tool/data_folder.h"
+#include "compiler/tool/plan_json.h"
 
 #include <inttypes.h>
 
@@ -20,15 +22,32 @@ int cmd_summary(Ctx *ctx, const Args *args)
     return EXIT_OK;
 }
 
+/* Images in a folder of `data`; -1: not known. */
+static int64_t count_images(Ctx *ctx, const Spec *spec, const char *path)
+{
+    DataFolder folder;
+    bool known = spec->format == DATA_IMAGE_FOLDER && path &&
+                 data_folder_read(ctx, path, 0, &folder) && folder.n_images > 0;
+    return known ? folder.n_images : -1;
+}
+
 int cmd_plan(Ctx *ctx, const Args *args)
 {
     CompileOptions options = command_options(args, args->words.at[0]);
-    options.no_weights = true;
+    options.no_values = true;
     Compilation done;
     if (!compile(ctx, &options, STAGE_PLAN, &done))
         return EXIT_SPEC;
+    const Spec *spec = done.spec;
+    Bill bill = plan_bill(done.plan, count_images(ctx, spec, spec->train),
+                          count_images(ctx, spec, spec->test));
     Buf out = buf_create(ctx->arena);
-    plan_print(done.plan, &out);
+    if (args->json) {
+        plan_json(done.plan, &bill, &out);
+    } else {
+        plan_bill_print(done.plan, &bill, &out);
+        plan_print(done.plan, &out);
+    }
     command_write(ctx, args, out.at, out.n);
     return EXIT_OK;
 }

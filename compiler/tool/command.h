@@ -25,6 +25,7 @@ enum {
     TAKES_REMOVE = 65536,
     TAKES_FORMAT = 131072,
     TAKES_FULL = 262144,
+    TAKES_MEMORY_LIMIT = 524288,
 };
 
 typedef struct Args {
@@ -33,6 +34,7 @@ typedef struct Args {
     ARR(SetOption) sets;
     const char *output, *kind, *for_spec, *format; /* NULL: not given */
     bool json, sarif, origin, no_weights, weights, verbose, md, remove, full;
+    uint64_t memory_limit; /* bytes; 0: none */
     DiagOptions diag;
     char **rest; /* NULL-terminated, NULL when there is no -- */
 } Args;
@@ -69,7 +71,8 @@ const char *const *words_of(Ctx *ctx, const char *placeholder);
 const char *option_words(Ctx *ctx, const OptionDesc *option);
 /* Index of the text among them; usage_error with the nearest when it is not there. */
 size_t word_index(Ctx *ctx, const char *placeholder, const char *text);
-/* Name of the i-th kind of graftc emit, page of graftc docs, format of graftc plot; NULL behind the last. */
+/* Name of the i-th kind of graftc emit, page of graftc docs, format of graftc plot; NULL behind the
+ * last. */
 const char *emit_kind_name(size_t i);
 const char *docs_page_name(size_t i);
 const char *plot_format_name(size_t i);

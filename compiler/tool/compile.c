@@ -1,5 +1,6 @@
 /* compile.c - the order of the stages, and the whole way to a program. */
 #include "compiler/base/base.h"
+#include "compiler/plan/plan_bill.h"
 #include "compiler/tool/compile.h"
 #include "compiler/tool/temporary.h"
 
@@ -117,6 +118,21 @@ static void find_target(Ctx *ctx, const Spec *spec, Stage stage, Target *out)
                                    "-march=x86-64 -mcpu=help' or -march=aarch64 lists");
 }
 
+/* The Plan; false when there is none, or when it needs more memory than it may. */
+static bool make_plan(Ctx *ctx, const CompileOptions *options, Compilation *out, double *since)
+{
+    uint32_t errors = ctx->n_errors;
+    out->plan = options->no_values ? plan_sizes(ctx, out->graph, out->target)
+                                   : plan_build(ctx, out->graph, out->target);
+    if (ctx->n_errors != errors)
+        return false;
+    plan_verify(out->plan);
+    if (options->memory_limit)
+        plan_check_memory(ctx, out->plan, options->memory_limit);
+    say(ctx, "plan", since);
+    return ctx->n_errors == errors;
+}
+
 bool compile(Ctx *ctx, const CompileOptions *options, Stage stage, Compilation *out)
 {
     uint32_t first_diag = ctx->diags.n, errors = ctx->n_errors;
@@ -149,9 +165,7 @@ bool compile(Ctx *ctx, const CompileOptions *options, Stage stage, Compilation *
 
     if (options->no_values) {
         assume_loaded(out->graph);
-        out->plan = plan_sizes(ctx, out->graph, out->target);
-        say(ctx, "plan", &since);
-        return ctx->n_errors == errors;
+        return make_plan(ctx, options, out, &since);
     }
     first_diag = ctx->diags.n;
     weights_load(ctx, out->graph, &out->report);
@@ -161,13 +175,7 @@ bool compile(Ctx *ctx, const CompileOptions *options, Stage stage, Compilation *
         ctx->errors_exit = EXIT_WEIGHTS;
     if (ctx->n_errors != errors || stage == STAGE_WEIGHTS)
         return ctx->n_errors == errors;
-
-    out->plan = plan_build(ctx, out->graph, out->target);
-    if (ctx->n_errors != errors)
-        return false;
-    plan_verify(out->plan);
-    say(ctx, "plan", &since);
-    return true;
+    return make_plan(ctx, options, out, &since);
 }
 
 /* --------------------------------------------------------------------- the program */

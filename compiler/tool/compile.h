@@ -12,8 +12,9 @@ typedef struct CompileOptions {
     const char *spec_path;
     const SetOption *sets;
     uint32_t n_sets;
-    bool no_weights;         /* weights count as random: summary, plan, emit without the files */
-    bool no_values;          /* a plan of sizes only, weight files count as complete: diff, compare */
+    uint64_t memory_limit;   /* of the program, in bytes; 0: none */
+    bool no_weights;         /* weights count as random: summary, emit without the files */
+    bool no_values;          /* a Plan of sizes only, weight files count as complete: plan, diff */
 } CompileOptions;
 
 typedef struct Compilation {

@@ -18,6 +18,8 @@ graftc_SOURCES += \
     %D%/complete.h \
     %D%/complete_bash.c \
     %D%/complete_zsh.c \
+    %D%/data_folder.c \
+    %D%/data_folder.h \
     %D%/diag_json.c \
     %D%/diag_json.h \
     %D%/diag_sarif.c \
@@ -29,9 +31,12 @@ graftc_SOURCES += \
     %D%/doc_markdown.c \
     %D%/git.c \
     %D%/git.h \
+    %D%/image_head.c \
     %D%/json_write.c \
     %D%/json_write.h \
     %D%/main.c \
+    %D%/plan_json.c \
+    %D%/plan_json.h \
     %D%/run_folder.c \
     %D%/run_folder.h \
     %D%/side.c \

@@ -8,7 +8,7 @@
 
 enum {
     COMPILES = TAKES_SET | TAKES_STRICT | TAKES_NO_NOTES,
-    BUILDS = COMPILES | TAKES_TARGET | TAKES_NO_WEIGHTS | TAKES_VERBOSE,
+    BUILDS = COMPILES | TAKES_TARGET | TAKES_NO_WEIGHTS | TAKES_VERBOSE | TAKES_MEMORY_LIMIT,
 };
 
 const Command COMMANDS[] = {
@@ -21,8 +21,8 @@ const Command COMMANDS[] = {
      "  graftc run a.graft.yaml -- --epochs 3\n"
      "  graftc run a.graft.yaml -- predict cat.png\n"
      "The cache is $XDG_CACHE_HOME/graft, or ~/.cache/graft."},
-    {"check", cmd_check, COMPILES | TAKES_WEIGHTS | TAKES_JSON | TAKES_SARIF | TAKES_OUTPUT, 1,
-     UINT32_MAX, "SPEC...", "report every mistake in the specs",
+    {"check", cmd_check, COMPILES | TAKES_WEIGHTS | TAKES_JSON | TAKES_SARIF | TAKES_OUTPUT |
+     TAKES_MEMORY_LIMIT, 1, UINT32_MAX, "SPEC...", "report every mistake in the specs",
      "Warnings and notes leave the exit code 0. The comment `# graftc: allow RULE` at the end of\n"
      "a line says that a warning or a note about it is known; `graftc explain RULE` says what it\n"
      "means."},
@@ -31,8 +31,12 @@ const Command COMMANDS[] = {
      "Paths are written as seen from the folder of SPEC."},
     {"summary", cmd_summary, COMPILES | TAKES_JSON, 1, 1, "SPEC",
      "print the layers: shapes, parameters, what trains, multiply-adds", NULL},
-    {"plan", cmd_plan, COMPILES | TAKES_TARGET | TAKES_VERBOSE, 1, 1, "SPEC",
-     "print the steps and the memory of the program", NULL},
+    {"plan", cmd_plan,
+     COMPILES | TAKES_TARGET | TAKES_VERBOSE | TAKES_JSON | TAKES_MEMORY_LIMIT | TAKES_OUTPUT, 1, 1,
+     "SPEC", "print the bill, the steps and the memory of the program",
+     "The bill is for the images in the folders of `data`, where they are there to be counted.\n"
+     "Each buffer has its offset, its bytes and the steps that it lives in. Weight files are not\n"
+     "read; the layers that they are for count as loaded."},
     {"diff", cmd_diff, TAKES_SET | TAKES_TARGET | TAKES_JSON | TAKES_MD | TAKES_OUTPUT, 2, 2, "A B",
      "say what differs between two specs, and what that does",
      "A and B are files, or REV:FILE inside of a git repository. What does not count: order of\n"
@@ -46,11 +50,11 @@ const Command COMMANDS[] = {
      "  graftc compare runs/"},
     {"plot", cmd_plot, COMPILES | TAKES_OUTPUT | TAKES_FORMAT | TAKES_FULL, 1, 1, "SPEC",
      "draw the layers: what is frozen, what trains, what the slice dropped",
-     "Prints DOT, the language of Graphviz; SVG and PNG are drawn by Graphviz's program dot. Without\n"
-     "--format the ending of FILE says which:\n"
+     "Prints DOT, the language of Graphviz; SVG and PNG are drawn by Graphviz's program dot.\n"
+     "Without --format the ending of FILE says which:\n"
      "  graftc plot a.graft.yaml -o a.svg\n"
-     "Normalisation and activations are drawn with the layer before them, branches that meet again\n"
-     "as one block, and equal blocks in a row once."},
+     "Normalisation and activations are drawn with the layer before them, branches that meet\n"
+     "again as one block, and equal blocks in a row once."},
     {"emit", cmd_emit, COMPILES | TAKES_TARGET | TAKES_KIND | TAKES_OUTPUT | TAKES_VERBOSE, 1, 1,
      "--kind=KIND SPEC", "print what a stage of the compiler makes",
      "Weight files are not read: the read-only data is left to the linker."},
@@ -97,6 +101,8 @@ const OptionDesc OPTIONS[] = {
     {"for", 0, "SPEC", TAKES_FOR, "match against this spec"},
     {"md", 0, NULL, TAKES_MD, "print Markdown, for a pull request"},
     {"remove", 0, NULL, TAKES_REMOVE, "undo it"},
+    {"memory-limit", 0, "SIZE", TAKES_MEMORY_LIMIT,
+     "fail if the program needs more memory: 512M, 2G"},
     {"verbose", 'v', NULL, TAKES_VERBOSE, "say how long each stage takes"},
     {"color", 0, "WHEN", TAKES_COLOR, "colours of messages"},
 };
@@ -195,8 +201,44 @@ static void add_set(Ctx *ctx, Args *args, const char *text)
         (SetOption){arena_strndup(ctx->arena, text, (size_t)(equal - text)), equal + 1};
 }
 
+/* Where an option is kept that takes no value; NULL for the others. */
+static bool *option_flag(Args *args, uint32_t bit)
+{
+    switch (bit) {
+    case TAKES_FULL:
+        return &args->full;
+    case TAKES_JSON:
+        return &args->json;
+    case TAKES_SARIF:
+        return &args->sarif;
+    case TAKES_STRICT:
+        return &args->diag.strict;
+    case TAKES_NO_NOTES:
+        return &args->diag.no_notes;
+    case TAKES_ORIGIN:
+        return &args->origin;
+    case TAKES_NO_WEIGHTS:
+        return &args->no_weights;
+    case TAKES_WEIGHTS:
+        return &args->weights;
+    case TAKES_MD:
+        return &args->md;
+    case TAKES_REMOVE:
+        return &args->remove;
+    case TAKES_VERBOSE:
+        return &args->verbose;
+    default:
+        return NULL;
+    }
+}
+
 static void apply_option(Ctx *ctx, Args *args, const OptionDesc *option, const char *value)
 {
+    bool *flag = option_flag(args, option->bit);
+    if (flag) {
+        *flag = true;
+        return;
+    }
     switch (option->bit) {
     case TAKES_OUTPUT:
         args->output = value;
@@ -216,41 +258,12 @@ static void apply_option(Ctx *ctx, Args *args, const OptionDesc *option, const c
     case TAKES_FORMAT:
         args->format = value;
         break;
-    case TAKES_FULL:
-        args->full = true;
-        break;
-    case TAKES_JSON:
-        args->json = true;
-        break;
-    case TAKES_SARIF:
-        args->sarif = true;
-        break;
-    case TAKES_STRICT:
-        args->diag.strict = true;
-        break;
-    case TAKES_NO_NOTES:
-        args->diag.no_notes = true;
+    case TAKES_MEMORY_LIMIT:
+        if (!text_read_bytes(value, &args->memory_limit))
+            usage_error(ctx, "--memory-limit %s: expected a size, such as 512M or 2G", value);
         break;
     case TAKES_COLOR:
         args->diag.color = (ColorWhen)word_index(ctx, option->argument, value);
-        break;
-    case TAKES_ORIGIN:
-        args->origin = true;
-        break;
-    case TAKES_NO_WEIGHTS:
-        args->no_weights = true;
-        break;
-    case TAKES_WEIGHTS:
-        args->weights = true;
-        break;
-    case TAKES_MD:
-        args->md = true;
-        break;
-    case TAKES_REMOVE:
-        args->remove = true;
-        break;
-    case TAKES_VERBOSE:
-        args->verbose = true;
         break;
     default:
         bug("option --%s is not applied", option->name);
@@ -328,6 +341,7 @@ CompileOptions command_options(const Args *args, const char *spec_path)
     return (CompileOptions){.spec_path = spec_path,
                             .sets = args->sets.at,
                             .n_sets = args->sets.n,
+                            .memory_limit = args->memory_limit,
                             .no_weights = args->no_weights};
 }
 
