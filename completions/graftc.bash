@@ -15,7 +15,7 @@ _graftc_files() {
     fi
 }
 
-_graftc_commands='build run check resolve summary plan diff compare plot emit explain schema docs backbones layers weights git-setup git-diff git-text git-merge help --help --version'
+_graftc_commands='init build run check resolve summary plan diff compare plot emit explain schema docs backbones layers weights git-setup git-diff git-text git-merge help --help --version'
 
 # Values of a key.
 _graftc_value() {
@@ -61,6 +61,7 @@ _graftc_takes() {
 # Options of a command.
 _graftc_options() {
     case $1 in
+    init) _graftc_words '--output --color --help' ;;
     build) _graftc_words '--output --set --target --strict --no-notes --no-weights --memory-limit --verbose --color --help' ;;
     run) _graftc_words '--set --target --strict --no-notes --no-weights --memory-limit --verbose --color --help' ;;
     check) _graftc_words '--output --set --json --sarif --strict --no-notes --weights --memory-limit --color --help' ;;
@@ -88,6 +89,8 @@ _graftc_options() {
 _graftc_word() {
     case $1 in
     'help 0') _graftc_words "$_graftc_commands" ;;
+    'init 0') _graftc_words 'InceptionV3 ResNet50 VGG16' ;;
+    'init 1') : ;;
     'build 0') _graftc_files '*.yaml' ;;
     'run 0') _graftc_files '*.yaml' ;;
     'check '*) _graftc_files '*.yaml' ;;

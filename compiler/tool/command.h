@@ -89,6 +89,7 @@ int cmd_run(Ctx *ctx, const Args *args);
 int cmd_check(Ctx *ctx, const Args *args);
 int cmd_resolve(Ctx *ctx, const Args *args);
 int cmd_summary(Ctx *ctx, const Args *args);
+int cmd_init(Ctx *ctx, const Args *args);
 int cmd_plan(Ctx *ctx, const Args *args);
 int cmd_plot(Ctx *ctx, const Args *args);
 int cmd_emit(Ctx *ctx, const Args *args);

@@ -8,6 +8,7 @@ graftc_SOURCES += \
     %D%/cmd_emit.c \
     %D%/cmd_explain.c \
     %D%/cmd_git.c \
+    %D%/cmd_init.c \
     %D%/cmd_plot.c \
     %D%/cmd_schema.c \
     %D%/cmd_show.c \

@@ -12,6 +12,11 @@ enum {
 };
 
 const Command COMMANDS[] = {
+    {"init", cmd_init, TAKES_OUTPUT, 2, 2, "BACKBONE FOLDER",
+     "write a commented spec for a folder of images",
+     "FOLDER has a folder for each class, or two folders, train and test, that have. The images'\n"
+     "sizes and colours are looked at; nothing is asked, and a file that is there is not changed:\n"
+     "  graftc init ResNet50 photos -o photos.graft.yaml"},
     {"build", cmd_build, BUILDS | TAKES_OUTPUT, 1, 1, "SPEC",
      "compile a spec to a program that trains, evaluates and predicts",
      "Without -o the program gets the name of the spec, in the working directory."},
