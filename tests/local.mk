@@ -35,6 +35,7 @@ golden_tests = \
     %D%/init.tap \
     %D%/plan.tap \
     %D%/plot.tap \
+    %D%/summary.tap \
     %D%/error.tap \
     %D%/spec.tap \
     %D%/backbone_errors.tap \
@@ -69,7 +70,8 @@ EXTRA_DIST += $(tap_tests) $(long_tests) \
     %D%/tap.h %D%/tap.sh %D%/weight_lib.sh %D%/count.sh %D%/setup.sh %D%/installcheck.sh \
     %D%/make_backbones.py %D%/make_golden.py %D%/make_reference.py \
     %D%/make_weights.py \
-    %D%/backbones %D%/benchmark %D%/check %D%/diff %D%/error %D%/golden %D%/init %D%/plan %D%/plot %D%/reference %D%/spec %D%/weights
+    %D%/backbones %D%/benchmark %D%/check %D%/diff %D%/error %D%/golden %D%/init %D%/plan \
+    %D%/plot %D%/reference %D%/spec %D%/summary %D%/weights
 
 %C%_unit_base_LDADD = $(graft_libs)
 %C%_unit_spec_LDADD = $(graft_libs)

@@ -21,6 +21,34 @@ static int64_t node_n_trainable(const Node *node)
     return n;
 }
 
+/* Of parameters as float32, as files have them. */
+static uint64_t param_bytes(int64_t n)
+{
+    return (uint64_t)n * sizeof(float);
+}
+
+/* "" for a layer without weights. */
+static const char *node_state(const Node *node)
+{
+    return !node->params.n ? "" : node->trainable ? "trains" : "frozen";
+}
+
+typedef ARR(const LayerSpec *) DroppedLayers;
+
+/* Layers of the backbone that the slice dropped, in the order of its file. */
+static DroppedLayers find_dropped(Arena *arena, const Graph *graph)
+{
+    DroppedLayers dropped = {0};
+    StrMap *kept = strmap_create(arena);
+    for (uint32_t i = 0; i < graph->nodes.n; i++)
+        strmap_put(kept, graph->nodes.at[i].name, &graph->nodes.at[i]);
+    for (uint32_t i = 0; graph->backbone && i < graph->backbone->layers.n; i++)
+        if (!strmap_get(kept, graph->backbone->layers.at[i].name))
+            *arr_push(arena, &dropped) = &graph->backbone->layers.at[i];
+    check_bug(dropped.n == graph->n_dropped);
+    return dropped;
+}
+
 GraphTotals graph_totals(const Graph *graph)
 {
     GraphTotals totals = {0};
@@ -36,11 +64,11 @@ GraphTotals graph_totals(const Graph *graph)
 
 /* ----------------------------------------------------------------------- table */
 
-enum { N_COLUMNS = 6, GAP = 2 };
+enum { N_COLUMNS = 8, GAP = 2 };
 typedef struct Row {
     const char *cells[N_COLUMNS];
 } Row;
-static const bool RIGHT[N_COLUMNS] = {[3] = true, [5] = true};
+static const bool RIGHT[N_COLUMNS] = {[3] = true, [5] = true, [6] = true, [7] = true};
 
 /* "" for none */
 static const char *rounded(Arena *arena, int64_t n)
@@ -57,10 +85,17 @@ static const char *shape_cell(Arena *arena, Shape s)
 
 static Row node_row(Arena *arena, const Graph *graph, const Node *node)
 {
-    const char *state = !node->params.n ? "" : node->trainable ? "trains" : "frozen";
+    int64_t n = node_n_params(node);
     return (Row){{node->name, LAYER_KINDS[node->kind].name, shape_cell(arena, node->shape),
-                  text_grouped(arena, node_n_params(node)), state,
-                  rounded(arena, node_macs(graph, node, false))}};
+                  text_grouped(arena, n), node_state(node),
+                  rounded(arena, node_macs(graph, node, false)),
+                  rounded(arena, node_macs(graph, node, true)),
+                  n ? text_bytes(arena, param_bytes(n)) : ""}};
+}
+
+static Row dropped_row(const LayerSpec *layer)
+{
+    return (Row){{layer->name, LAYER_KINDS[layer->kind].name, "", "", "dropped", "", "", ""}};
 }
 
 static void print_row(const Row *row, const int *widths, Buf *out)
@@ -91,9 +126,8 @@ static void print_totals(const Graph *graph, Buf *out)
 {
     Arena *arena = out->arena;
     GraphTotals totals = graph_totals(graph);
-    double kib = (double)totals.params * 4 / 1024;
-    buf_printf(out, "Total params: %s (%.1f %s)\n", text_grouped(arena, totals.params),
-               kib < 1024 ? kib : kib / 1024, kib < 1024 ? "KiB" : "MiB");
+    buf_printf(out, "Total params: %s (%s)\n", text_grouped(arena, totals.params),
+               text_bytes(arena, param_bytes(totals.params)));
     buf_printf(out, "Trainable params: %s\n", text_grouped(arena, totals.trainable));
     buf_printf(out, "Non-trainable params: %s\n",
                text_grouped(arena, totals.params - totals.trainable));
@@ -106,11 +140,16 @@ static void print_totals(const Graph *graph, Buf *out)
 
 void graph_summary(const Graph *graph, Buf *out)
 {
-    Row head = {{"Layer", "Type", "Output shape", "Params", "Train", "MACs"}};
-    Row *rows = arena_array(out->arena, Row, graph->nodes.n + 1);
+    Row head = {{"Layer", "Type", "Output shape", "Params", "Train", "MACs", "Live", "Bytes"}};
+    DroppedLayers dropped = find_dropped(out->arena, graph);
+    uint32_t n = graph->nodes.n + 1, n_rows = n + dropped.n;
+    Row *rows = arena_array(out->arena, Row, n_rows);
     int widths[N_COLUMNS] = {0};
-    for (uint32_t i = 0; i <= graph->nodes.n; i++) {
-        rows[i] = i ? node_row(out->arena, graph, &graph->nodes.at[i - 1]) : head;
+    rows[0] = head;
+    for (uint32_t i = 0; i < n_rows; i++) {
+        if (i)
+            rows[i] = i < n ? node_row(out->arena, graph, &graph->nodes.at[i - 1])
+                            : dropped_row(dropped.at[i - n]);
         for (int k = 0; k < N_COLUMNS; k++) {
             int length = (int)strlen(rows[i].cells[k]);
             if (widths[k] < length)
@@ -122,6 +161,11 @@ void graph_summary(const Graph *graph, Buf *out)
         if (i == 0 || graph->nodes.at[i].part != graph->nodes.at[i - 1].part)
             print_rule(widths, out);
         print_row(&rows[i + 1], widths, out);
+    }
+    for (uint32_t i = n; i < n_rows; i++) {
+        if (i == n)
+            print_rule(widths, out);
+        print_row(&rows[i], widths, out);
     }
     print_rule(widths, out);
     print_totals(graph, out);
@@ -137,9 +181,13 @@ static void json_node(const Graph *graph, const Node *node, Buf *out)
     buf_printf(out, ",\"type\":\"%s\",\"output_shape\":[null,", LAYER_KINDS[node->kind].name);
     if (!s.flat)
         buf_printf(out, "%" PRId64 ",%" PRId64 ",", s.h, s.w);
-    buf_printf(out, "%" PRId64 "],\"params\":%" PRId64 ",\"trainable\":%s,\"macs\":%" PRId64 "}",
-               s.c, node_n_params(node), node->trainable ? "true" : "false",
-               node_macs(graph, node, false));
+    const char *state = node_state(node);
+    buf_printf(out, "%" PRId64 "],\"params\":%" PRId64 ",\"trainable\":%s,\"state\":", s.c,
+               node_n_params(node), node->trainable ? "true" : "false");
+    buf_json_string(out, *state ? state : "none");
+    buf_printf(out, ",\"macs\":%" PRId64 ",\"live_macs\":%" PRId64 ",\"bytes\":%" PRIu64 "}",
+               node_macs(graph, node, false), node_macs(graph, node, true),
+               param_bytes(node_n_params(node)));
 }
 
 void graph_summary_json(const Graph *graph, Buf *out)
@@ -151,6 +199,12 @@ void graph_summary_json(const Graph *graph, Buf *out)
             buf_puts(out, ",");
         buf_puts(out, "\n");
         json_node(graph, &graph->nodes.at[i], out);
+    }
+    buf_puts(out, "],\n\"dropped\":[");
+    DroppedLayers dropped = find_dropped(out->arena, graph);
+    for (uint32_t i = 0; i < dropped.n; i++) {
+        buf_puts(out, i ? "," : "");
+        buf_json_string(out, dropped.at[i]->name);
     }
     buf_printf(out,
                "],\n\"total_params\":%" PRId64 ",\"trainable_params\":%" PRId64 ",\"macs\":%" PRId64

@@ -11,10 +11,11 @@ typedef struct GraphTotals {
 } GraphTotals;
 GraphTotals graph_totals(const Graph *graph);
 
-/* Keras's table: name, kind, output shape, parameters, trains or not, multiply-adds; totals. */
+/* Keras's table: name, kind, output shape, parameters, frozen, trains or dropped, multiply-adds,
+ * those that do not meet padding (live), bytes of the parameters; totals. */
 void graph_summary(const Graph *graph, Buf *out);
-/* One JSON object: layers, total_params, trainable_params, macs, live_macs. Shapes begin with null,
- * the batch, as Keras's do. */
+/* One JSON object: layers, dropped (names), total_params, trainable_params, macs, live_macs. Shapes
+ * begin with null, the batch, as Keras's do. */
 void graph_summary_json(const Graph *graph, Buf *out);
 
 #endif

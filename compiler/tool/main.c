@@ -35,7 +35,9 @@ const Command COMMANDS[] = {
      "print the whole spec, inherited values and defaults filled in",
      "Paths are written as seen from the folder of SPEC."},
     {"summary", cmd_summary, COMPILES | TAKES_JSON, 1, 1, "SPEC",
-     "print the layers: shapes, parameters, what trains, multiply-adds", NULL},
+     "print the layers: shapes, parameters, what trains, multiply-adds",
+     "Live are the multiply-adds without those that meet only padding. Bytes are those of the\n"
+     "parameters as float32. Layers that the slice dropped stand at the end."},
     {"plan", cmd_plan,
      COMPILES | TAKES_TARGET | TAKES_VERBOSE | TAKES_JSON | TAKES_MEMORY_LIMIT | TAKES_OUTPUT, 1, 1,
      "SPEC", "print the bill, the steps and the memory of the program",
