@@ -103,6 +103,8 @@ fuzz_sources = \
     %D%/fuzz/fuzz.h \
     %D%/fuzz/fuzz_input.c \
     compiler/tool/compile.c \
+    compiler/tool/json_write.c \
+    compiler/tool/plan_json.c \
     compiler/tool/temporary.c
 %C%_fuzz_fuzz_SOURCES = $(fuzz_sources) \
     %D%/fuzz/fuzz_bytes.c \

@@ -2,7 +2,9 @@
  * what has to hold for what they print. */
 #include "compiler/base/base.h"
 #include "compiler/graph/graph_summary.h"
+#include "compiler/plan/plan_bill.h"
 #include "compiler/tool/compile.h"
+#include "compiler/tool/plan_json.h"
 #include "tests/fuzz/fuzz.h"
 
 #include <stdlib.h>
@@ -224,6 +226,38 @@ static Target some_target(const Input *in)
     return targets[in->files[SPEC].n % COUNT_OF(targets)];
 }
 
+/* The bill of a Plan adds up, for some number of images or for none that is known. */
+static void check_bill(Ctx *ctx, const Plan *plan, int64_t n_images)
+{
+    Bill bill = plan_bill(plan, n_images, n_images / 2);
+    check_bug(bill.weights <= bill.block && bill.io <= bill.block && bill.scratch <= bill.block);
+    check_bug(bill.weights + bill.io + bill.scratch == bill.block);
+    check_bug(bill.epoch_seconds >= 0 && bill.features_seconds >= 0);
+    for (int p = 0; p < GRT_N_PHASES; p++) {
+        uint32_t step;
+        check_bug(plan_peak(plan, p, &step) <= bill.scratch);
+    }
+    plan_check_memory(ctx, plan, bill.block + bill.constants);
+    Buf text = buf_create(ctx->arena);
+    plan_bill_print(plan, &bill, &text);
+    plan_json(plan, &bill, &text);
+}
+
+/* The Plan holds, and what is said of it without values is what it is with them. */
+static void check_plan(Ctx *ctx, const Input *in, const Graph *graph)
+{
+    Plan *plan = plan_build(ctx, graph, some_target(in));
+    Plan *sizes = plan_sizes(ctx, graph, some_target(in));
+    plan_verify(plan);
+    plan_verify(sizes);
+    Buf first = buf_create(ctx->arena), second = buf_create(ctx->arena);
+    plan_print(plan, &first);
+    plan_print(sizes, &second);
+    if (strcmp(first.at, second.at) != 0)
+        bug("without values the plan is another one:\n%s\nand not\n%s", second.at, first.at);
+    check_bill(ctx, plan, in->files[SPEC].n % 3 ? (int64_t)in->files[SPEC].n : -1);
+}
+
 static int stages(Ctx *ctx, const void *arg)
 {
     Input *in = *(Input *const *)arg;
@@ -246,9 +280,7 @@ static int stages(Ctx *ctx, const void *arg)
     graph_summary(done.graph, &text);
     graph_summary_json(done.graph, &text);
     if (is_affordable(done.graph)) {
-        Plan *plan = plan_build(ctx, done.graph, some_target(in));
-        plan_verify(plan);
-        plan_print(plan, &text);
+        check_plan(ctx, in, done.graph);
         in->result = FUZZ_PLAN;
     }
     if (!in->n_sets) /* their paths are relative to another folder */
