@@ -250,6 +250,8 @@ const Backbone *backbone_read(Ctx *ctx, const char *name_or_path, const char *be
             return NULL;
         }
     }
+    uint32_t errors = ctx->n_errors;
     const YNode *tree = ytree_parse(ctx, file);
-    return tree ? read_tree(ctx, tree) : NULL;
+    const Backbone *backbone = tree ? read_tree(ctx, tree) : NULL;
+    return ctx->n_errors == errors ? backbone : NULL; /* a tree with errors is read for more */
 }
