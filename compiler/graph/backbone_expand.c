@@ -94,11 +94,11 @@ static void name_layer(Expand *ex, const Scope *scope, LayerSpec *layer)
     }
 }
 
-/* Inputs of a layer by name: what `from:` says, or the layer before. */
+/* Inputs of a layer by name: what `from:` says, or the layer before. The layer has no name yet, and
+ * so is not among those that it can take. */
 static void connect_layer(Expand *ex, const Scope *scope, LayerSpec *layer)
 {
     Ctx *ctx = ex->ctx;
-    const LayerDesc *desc = &LAYER_KINDS[layer->kind];
     if (!layer->from.n) {
         *arr_push(ctx->arena, &layer->from) = ex->previous;
         *arr_push(ctx->arena, &layer->from_locs) = layer->loc;
@@ -106,6 +106,11 @@ static void connect_layer(Expand *ex, const Scope *scope, LayerSpec *layer)
         for (uint32_t i = 0; i < layer->from.n; i++)
             layer->from.at[i] = resolve_input(ex, scope, layer->from.at[i], layer->from_locs.at[i]);
     }
+}
+
+static void count_inputs(Ctx *ctx, const LayerSpec *layer)
+{
+    const LayerDesc *desc = &LAYER_KINDS[layer->kind];
     uint32_t n = layer->from.n;
     if (n >= desc->min_inputs && n <= desc->max_inputs)
         return;
@@ -135,8 +140,9 @@ static void expand_layer(Expand *ex, const Scope *scope, const YNode *kind, cons
             ex->too_many = true;
             return;
         }
-        name_layer(ex, scope, &layer);
         connect_layer(ex, scope, &layer);
+        name_layer(ex, scope, &layer);
+        count_inputs(ctx, &layer);
         ex->previous = layer.name;
         *arr_push(ctx->arena, ex->out) = layer;
         return;
