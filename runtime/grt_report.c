@@ -7,9 +7,16 @@
 
 enum { CHART_W = 520, CHART_H = 260, LEFT = 52, RIGHT = 12, TOP = 14, BOTTOM = 30 };
 
+/* In the style, and as attributes of the curves for what shows pages without styles for pictures:
+ * previews, printers. */
+#define DIM "#667080"
+#define LINE "#d9dee5"
+#define TRAIN "#2563c9"
+#define VAL "#d2621b"
+
 static const char STYLE[] =
-    ":root{color-scheme:light dark;--bg:#fff;--fg:#1b1f24;--dim:#667080;--line:#d9dee5;"
-    "--card:#f6f8fa;--a:#2563c9;--b:#d2621b}"
+    ":root{color-scheme:light dark;--bg:#fff;--fg:#1b1f24;--dim:" DIM ";--line:" LINE ";"
+    "--card:#f6f8fa;--a:" TRAIN ";--b:" VAL "}"
     "@media(prefers-color-scheme:dark){:root{--bg:#14171c;--fg:#e4e8ee;--dim:#95a0b0;"
     "--line:#303743;--card:#1c2129;--a:#6ea4ff;--b:#ff9a5a}}"
     "body{margin:0 auto;max-width:70rem;padding:2rem 1.25rem;background:var(--bg);"
@@ -33,7 +40,8 @@ static const char STYLE[] =
     "th:first-child,td:first-child{text-align:left}tr.best td{font-weight:700}"
     "th{color:var(--dim);font-weight:500}"
     "pre{overflow-x:auto;padding:1rem;border-radius:.5rem;background:var(--card);"
-    "font:13px/1.45 ui-monospace,monospace}";
+    "font:13px/1.45 ui-monospace,monospace}"
+    "@media print{pre{white-space:pre-wrap}}";
 
 /* ------------------------------------------------------------------ charts */
 
@@ -87,11 +95,14 @@ static void chart_scale(Chart *chart, Figure train, Figure val)
         chart->high = chart->low + chart->step;
 }
 
-static void chart_curve(const Chart *chart, const char *class, Figure figure, bool val,
-                        GrtText *out)
+static void chart_curve(const Chart *chart, Figure figure, bool val, GrtText *out)
 {
     const GrtHistory *history = chart->history;
-    grt_text_printf(out, "<g class=\"%s\"><polyline points=\"", class);
+    const char *colour = val ? VAL : TRAIN;
+    grt_text_printf(out,
+                    "<g class=\"%s\"><polyline fill=\"none\" stroke=\"%s\" stroke-width=\"2\" "
+                    "points=\"",
+                    val ? "val" : "train", colour);
     for (int64_t i = 0; i < history->n; i++)
         if (!val || history->epochs[i].has_val)
             grt_text_printf(out, "%.1f,%.1f ", chart_x(chart, (double)history->epochs[i].epoch),
@@ -100,9 +111,9 @@ static void chart_curve(const Chart *chart, const char *class, Figure figure, bo
     for (int64_t i = 0; history->n <= 40 && i < history->n; i++)
         if (!val || history->epochs[i].has_val)
             grt_text_printf(out,
-                            "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"3\"><title>epoch %lld: "
-                            "%.4f</title></circle>",
-                            chart_x(chart, (double)history->epochs[i].epoch),
+                            "<circle fill=\"%s\" cx=\"%.1f\" cy=\"%.1f\" r=\"3\"><title>epoch "
+                            "%lld: %.4f</title></circle>",
+                            colour, chart_x(chart, (double)history->epochs[i].epoch),
                             chart_y(chart, figure_of(&history->epochs[i], figure)),
                             (long long)history->epochs[i].epoch,
                             figure_of(&history->epochs[i], figure));
@@ -117,7 +128,8 @@ static void chart_axes(const Chart *chart, GrtText *out)
     for (int i = 0; i <= n_lines; i++) {
         double value = chart->low + i * chart->step, y = chart_y(chart, value);
         grt_text_printf(out,
-                        "<line class=\"grid\" x1=\"%d\" x2=\"%d\" y1=\"%.1f\" y2=\"%.1f\"/>"
+                        "<line class=\"grid\" stroke=\"" LINE
+                        "\" x1=\"%d\" x2=\"%d\" y1=\"%.1f\" y2=\"%.1f\"/>"
                         "<text x=\"%d\" y=\"%.1f\" text-anchor=\"end\">%.*f</text>",
                         LEFT, CHART_W - RIGHT, y, y, LEFT - 6, y + 4.0, digits, value);
     }
@@ -137,13 +149,13 @@ static void add_chart(const GrtHistory *history, const char *title, Figure train
     if (has_val)
         grt_text_puts(out, "<i class=\"val\">&#9679; test</i>");
     grt_text_printf(out,
-                    "</figcaption><svg viewBox=\"0 0 %d %d\" role=\"img\" "
-                    "aria-label=\"%s by epoch\">",
+                    "</figcaption><svg viewBox=\"0 0 %d %d\" font-size=\"11\" fill=\"" DIM "\" "
+                    "role=\"img\" aria-label=\"%s by epoch\">",
                     CHART_W, CHART_H, title);
     chart_axes(&chart, out);
-    chart_curve(&chart, "train", train, false, out);
+    chart_curve(&chart, train, false, out);
     if (has_val)
-        chart_curve(&chart, "val", val, true, out);
+        chart_curve(&chart, val, true, out);
     grt_text_puts(out, "</svg></figure>");
 }
 
