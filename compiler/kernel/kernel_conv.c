@@ -12,8 +12,9 @@
 
 enum {
     BLOCK_BYTES =
-        64 * 1024,  /* a panel's share of one pass over the sums, well inside of the L2 cache */
-    MAX_GROUPS = 16 /* tasks a kernel is cut into, at most about twice this */
+        64 * 1024,   /* a panel's share of one pass over the sums, well inside of the L2 cache */
+    MAX_GROUPS = 16, /* tasks a kernel is cut into, at most about twice this */
+    VALUES_PER_WEIGHT = 4
 };
 
 typedef struct Conv {
@@ -259,6 +260,29 @@ static void conv_body(const Conv *c, KVal panel_lo, KVal panel_hi, KVal span_lo,
     conv_panels(c, panel_lo, panel_hi, span_lo, span_hi, &last);
 }
 
+/* How the work is cut. Tasks side by side run on the same core: where there are far more values
+ * than weights they share the pixels, which then stay in that core's cache from layer to layer,
+ * else the weights, which are read once. */
+typedef struct Tasks {
+    Split by_panel, by_span;
+    bool span_first;
+} Tasks;
+
+static Tasks cut(const Conv *c, int64_t panels)
+{
+    const ConvGeom *g = &c->g;
+    int64_t weights = g->kh * g->kw * g->sc * g->dc, outputs = g->dh * g->dw * g->dc;
+    int64_t values = g->n * (g->sh * g->sw * g->sc + outputs * (1 + c->o.residual));
+    int64_t spans = c->pixels > 1 ? c->pixels : (c->rows + c->tile_rows - 1) / c->tile_rows;
+    Tasks t = {.span_first = values > VALUES_PER_WEIGHT * weights};
+    Split *first = t.span_first ? &t.by_span : &t.by_panel;
+    Split *second = t.span_first ? &t.by_panel : &t.by_span;
+    *first = split_even(t.span_first ? spans : panels, MAX_GROUPS);
+    *second =
+        split_even(t.span_first ? panels : spans, (MAX_GROUPS + first->groups - 1) / first->groups);
+    return t;
+}
+
 Kernel *kernel_conv(Arena *arena, KernelTarget target, const ConvGeom *geom,
                     const ConvOptions *options, int64_t panel)
 {
@@ -273,24 +297,22 @@ Kernel *kernel_conv(Arena *arena, KernelTarget target, const ConvGeom *geom,
     c.rows = c.g.n;
     c.pixels = c.g.dh * c.g.dw;
     int vectors = (int)(panel / target.lanes);
-    c.tile_rows = tile_choose_rows(target, c.rows, vectors);
+    KElem elem = options->bfloat16 ? KE_BF16 : KE_F32;
+    c.tile_rows = tile_choose_rows(target, c.rows, vectors, c.g.sc * (int64_t)kelem_size(elem));
     c.k_block = c.g.sc;
     check_bug(!options->bfloat16 || geom->sc % 2 == 0);
     if (one_product && !options->bfloat16 && geom->sc * panel * 4 > BLOCK_BYTES * 4)
         c.k_block = BLOCK_BYTES / (panel * 4);
 
     int64_t panels = (geom->dc + panel - 1) / panel;
-    int64_t spans = c.pixels > 1 ? c.pixels : (c.rows + c.tile_rows - 1) / c.tile_rows;
-    Split by_panel = split_even(panels, MAX_GROUPS);
-    Split by_span = split_even(spans, (MAX_GROUPS + by_panel.groups - 1) / by_panel.groups);
+    Tasks tasks = cut(&c, panels);
     KB *kb = c.kb = kb_begin(arena, options->transposed ? "conv_grad" : "conv",
-                             by_panel.groups * by_span.groups);
+                             tasks.by_panel.groups * tasks.by_span.groups);
     kb_title(kb, "%s (%lld,%lld,%lld,%lld) -> (%lld,%lld,%lld,%lld), window %lldx%lld, tile %dx%d",
              options->transposed ? "input gradient" : "convolution", (long long)geom->sh,
              (long long)geom->sw, (long long)geom->n, (long long)geom->sc, (long long)geom->dh,
              (long long)geom->dw, (long long)geom->n, (long long)geom->dc, (long long)geom->kh,
              (long long)geom->kw, c.tile_rows, vectors);
-    KElem elem = options->bfloat16 ? KE_BF16 : KE_F32;
     c.src = kb_buffer(kb, "x", elem,
                       geom->sh / geom->up_h * (geom->sw / geom->up_w) * geom->n * geom->sc, false);
     c.weights = kb_buffer(
@@ -301,9 +323,15 @@ Kernel *kernel_conv(Arena *arena, KernelTarget target, const ConvGeom *geom,
     if (options->residual)
         c.residual =
             kb_buffer(kb, "residual", KE_F32, geom->dh * geom->dw * geom->n * geom->dc, false);
-    KVal task = kb_task(kb);
-    KVal pg = kb_idivc(kb, task, by_span.groups), sg = kb_iremc(kb, task, by_span.groups);
-    conv_body(&c, split_lo(kb, by_panel, pg), split_hi(kb, by_panel, pg), split_lo(kb, by_span, sg),
-              split_hi(kb, by_span, sg));
+    KVal task = kb_task(kb), pg, sg;
+    if (tasks.span_first) {
+        sg = kb_idivc(kb, task, tasks.by_panel.groups);
+        pg = kb_iremc(kb, task, tasks.by_panel.groups);
+    } else {
+        pg = kb_idivc(kb, task, tasks.by_span.groups);
+        sg = kb_iremc(kb, task, tasks.by_span.groups);
+    }
+    conv_body(&c, split_lo(kb, tasks.by_panel, pg), split_hi(kb, tasks.by_panel, pg),
+              split_lo(kb, tasks.by_span, sg), split_hi(kb, tasks.by_span, sg));
     return kb_finish(kb);
 }

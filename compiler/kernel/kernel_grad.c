@@ -117,7 +117,7 @@ Kernel *kernel_conv_update(Arena *arena, KernelTarget target, const ConvGeom *ge
         c.g.n = geom->n * geom->dh * geom->dw;
         c.g.sh = c.g.sw = c.g.dh = c.g.dw = 1;
     }
-    c.tile_rows = tile_choose_rows(target, geom->sc, vectors);
+    c.tile_rows = tile_choose_rows(target, geom->sc, vectors, (int64_t)sizeof(float));
     int64_t full = geom->dc / panel, rest = geom->dc % panel, panels = full + (rest ? 1 : 0);
     int64_t per_tap = (geom->sc + c.tile_rows - 1) / c.tile_rows,
             tiles = per_tap * geom->kh * geom->kw;

@@ -54,12 +54,14 @@ static int64_t step_cost(int64_t rows, int vectors)
     return (cost < 8 ? 8 : cost) + 1;
 }
 
-int tile_choose_rows(KernelTarget target, int64_t rows, int vectors)
+int tile_choose_rows(KernelTarget target, int64_t rows, int vectors, int64_t pitch)
 {
     int budget = target.registers >= 32 ? 28 : target.registers - 3;
     int64_t most = budget / vectors;
     if (most > TILE_MAX_ROWS)
         most = TILE_MAX_ROWS;
+    if (pitch % L1_WAY == 0 && most > L1_WAYS)
+        most = L1_WAYS;
     if (most < 1)
         most = 1;
     int best = 1;

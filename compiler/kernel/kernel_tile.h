@@ -4,7 +4,12 @@
 
 #include "compiler/kernel/kernel.h"
 
-enum { TILE_MAX_ROWS = 16, TILE_MAX_VECTORS = 4 };
+enum {
+    TILE_MAX_ROWS = 16,
+    TILE_MAX_VECTORS = 4,
+    L1_WAY = 4096, /* bytes; on all machines with pages of 4 KiB */
+    L1_WAYS = 8    /* or more */
+};
 
 /* rows x vectors accumulators. */
 typedef struct Tile {
@@ -14,8 +19,8 @@ typedef struct Tile {
 } Tile;
 #define tile_at(tile, r, v) ((tile)->sum[(r)*TILE_MAX_VECTORS + (v)])
 
-/* The same of pairs of bfloat16: sum[r][v] += the two at a[a0 + r * a_stride] with those of each column at
- * b[b0 + 2 * v * lanes ..]. */
+/* The same of pairs of bfloat16: sum[r][v] += the two at a[a0 + r * a_stride] with those of each
+ * column at b[b0 + 2 * v * lanes ..]. */
 void tile_dot2(KB *kb, const Tile *tile, int a_buf, KVal a0, int64_t a_stride, int b_buf, KVal b0);
 /* sum[r][v] += a[a0 + r * a_stride] * b[b0 + v * lanes ..] */
 void tile_fma(KB *kb, const Tile *tile, int a_buf, KVal a0, int64_t a_stride, int b_buf, KVal b0);
@@ -24,8 +29,10 @@ void tile_fma(KB *kb, const Tile *tile, int a_buf, KVal a0, int64_t a_stride, in
  * from it is rounded at its size at every step. */
 KVal tile_finish(KB *kb, const ConvOptions *options, KVal y, KVal bias, int residual_buf, KVal res,
                  int active);
-/* Rows of the tile that take the fewest cycles for `rows` rows and `vectors` vectors. */
-int tile_choose_rows(KernelTarget target, int64_t rows, int vectors);
+/* Rows of the tile that take the fewest cycles for `rows` rows, `pitch` bytes apart, and `vectors`
+ * vectors. Rows whose distance is a multiple of L1_WAY compete for one set of the cache: there are
+ * no more of them than it holds. */
+int tile_choose_rows(KernelTarget target, int64_t rows, int vectors, int64_t pitch);
 
 /* n things in `groups` runs of `each` (the last may be shorter). */
 typedef struct Split {

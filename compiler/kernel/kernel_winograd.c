@@ -243,7 +243,7 @@ static void product_panel(const Winograd *w, KernelTarget target, KVal panel, in
 {
     KB *kb = w->kb;
     int64_t rows = w->tiles * w->samples;
-    int tile_rows = tile_choose_rows(target, rows, vectors);
+    int tile_rows = tile_choose_rows(target, rows, vectors, w->g.sc * (int64_t)sizeof(float));
     int64_t full = rows / tile_rows, rest = rows % tile_rows;
     KVal position = kb_for(kb, kb_i(kb, 0), kb_i(kb, WINOGRAD_POSITIONS), 1);
     KVal t = kb_for_n(kb, full);
