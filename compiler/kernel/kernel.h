@@ -74,6 +74,16 @@ void kernel_winograd_weights(const double window[9], double positions[WINOGRAD_P
  * src, dst gradient, weights, hyper[, slots...] */
 Kernel *kernel_conv_update(Arena *arena, KernelTarget target, const ConvGeom *geom, int64_t panel,
                            const KernelOptimizer *optimizer);
+/* The same of a Dense layer; src comes from kernel_dense_tiles. */
+Kernel *kernel_dense_update(Arena *arena, KernelTarget target, const ConvGeom *geom, int64_t panel,
+                            const KernelOptimizer *optimizer);
+/* (n, sc) -> tiles of some columns, each (n, columns): x, tiles */
+Kernel *kernel_dense_tiles(Arena *arena, KernelTarget target, const ConvGeom *geom, int64_t panel);
+/* Gradient of a Dense layer's input: weights, dy as (dc, n) in panels of `panel_n`, dx as (sc, n)
+ * in such panels. */
+Kernel *kernel_dense_input(Arena *arena, KernelTarget target, const ConvGeom *geom, int64_t panel,
+                           int64_t panel_n);
+bool kernel_dense_fits(const ConvGeom *geom); /* and these are faster than the general ones */
 /* (kh*kw*ci x co) in panels of `panel` -> (kh*kw*co x ci) in panels of `panel_t`: weights, out */
 Kernel *kernel_transpose_weights(Arena *arena, KernelTarget target, int64_t taps, int64_t ci,
                                  int64_t co, int64_t panel, int64_t panel_t);

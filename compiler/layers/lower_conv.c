@@ -219,22 +219,63 @@ void conv2d_forward(Lower *lw, const Node *node)
     lower_matrix_forward(lw, node, &g, batch_macs(lw, node));
 }
 
+/* Of (rows x cols) in panels of `panel` columns: (cols x rows) in panels of `panel_t`. */
+static void transpose(Lower *lw, const char *step, int64_t rows, int64_t cols, int64_t panel,
+                      int64_t panel_t, BufId from, BufId to)
+{
+    Kernel *turn =
+        kernel_transpose_weights(lw->ctx->arena, lw->target, 1, rows, cols, panel, panel_t);
+    lower_step_args(lw, step, turn, 0, from, to);
+}
+
+static void dense_backward_input(Lower *lw, const Node *node, const ConvGeom *g, const ParamRef *w,
+                                 BufId dy, BufId dx, uint64_t macs)
+{
+    Arena *arena = lw->ctx->arena;
+    int64_t panel_n = kernel_panel(lw->target, g->n);
+    BufId dy_t = lower_scratch(lw, arena_printf(arena, "%s/dy.transposed", node->name),
+                               kernel_panel_size(g->dc, g->n, panel_n));
+    BufId dx_t = lower_scratch(lw, arena_printf(arena, "%s/dx.transposed", node->name),
+                               kernel_panel_size(g->sc, g->n, panel_n));
+    transpose(lw, arena_printf(arena, "%s.dy", node->name), g->n, g->dc, g->dc, panel_n, dy, dy_t);
+    Kernel *kernel = kernel_dense_input(arena, lw->target, g, w->panel, panel_n);
+    lower_step_args(lw, arena_printf(arena, "%s.dx", node->name), kernel, macs, w->value, dy_t,
+                    dx_t);
+    transpose(lw, arena_printf(arena, "%s.dx.rows", node->name), g->sc, g->n, panel_n, g->sc, dx_t,
+              dx);
+}
+
 static void backward_input(Lower *lw, const Node *node, ConvGeom g, const ParamRef *w, BufId dy,
                            uint64_t macs)
 {
     Arena *arena = lw->ctx->arena;
+    ConvOptions o = {.transposed = true};
+    BufId dx = lower_grad_target(lw, node->inputs.at[0], &o.accumulate);
+    if (kernel_dense_fits(&g) && !o.accumulate) {
+        dense_backward_input(lw, node, &g, w, dy, dx, macs);
+        return;
+    }
     int64_t panel_t = kernel_panel(lw->target, g.sc), taps = g.kh * g.kw;
     BufId wt = lower_scratch(lw, arena_printf(arena, "%s/kernel.transposed", node->name),
                              kernel_panel_size(taps * g.dc, g.sc, panel_t));
     Kernel *turn = kernel_transpose_weights(arena, lw->target, taps, g.sc, g.dc, w->panel, panel_t);
     lower_step_args(lw, arena_printf(arena, "%s.transpose", node->name), turn, 0, w->value, wt);
-    ConvOptions o = {.transposed = true};
-    BufId dx = lower_grad_target(lw, node->inputs.at[0], &o.accumulate);
     ConvGeom t = g;
     t.sh = g.dh, t.sw = g.dw, t.sc = g.dc;
     t.dh = g.sh, t.dw = g.sw, t.dc = t.dst_stride = g.sc;
     Kernel *kernel = kernel_conv(arena, lw->target, &t, &o, panel_t);
     lower_step_args(lw, arena_printf(arena, "%s.dx", node->name), kernel, macs, dy, wt, dx);
+}
+
+/* A Dense layer's input as kernel_dense_update takes it. */
+static BufId dense_tiles(Lower *lw, const Node *node, const ConvGeom *g, BufId x, int64_t panel)
+{
+    Arena *arena = lw->ctx->arena;
+    BufId tiles =
+        lower_scratch(lw, arena_printf(arena, "%s/input.tiles", node->name), g->n * g->sc);
+    Kernel *kernel = kernel_dense_tiles(arena, lw->target, g, panel);
+    lower_step_args(lw, arena_printf(arena, "%s.tiles", node->name), kernel, 0, x, tiles);
+    return tiles;
 }
 
 void lower_matrix_backward(Lower *lw, const Node *node, const ConvGeom *g, uint64_t macs)
@@ -250,7 +291,11 @@ void lower_matrix_backward(Lower *lw, const Node *node, const ConvGeom *g, uint6
         return;
     BufId args[8] = {lower_value(lw, node->inputs.at[0]), dy};
     uint32_t n = 2 + lower_update_args(lw, &w, args + 2);
-    Kernel *kernel = kernel_conv_update(arena, lw->target, g, w.panel, &lw->optimizer);
+    bool dense = kernel_dense_fits(g);
+    if (dense)
+        args[0] = dense_tiles(lw, node, g, args[0], w.panel);
+    Kernel *kernel = (dense ? kernel_dense_update : kernel_conv_update)(arena, lw->target, g,
+                                                                        w.panel, &lw->optimizer);
     lower_step(lw, arena_printf(arena, "%s.dw", node->name), kernel, macs, n, args);
     if (!node->attrs.use_bias)
         return;

@@ -1,0 +1,348 @@
+/* kernel_dense.c - the gradients of a Dense layer: of its weights, with the optimizer, and of its
+ * input.
+ *
+ * The sum of a weight's gradient has only as many products as there are samples: the optimizer's
+ * divisions, roots and traffic take as long. A finished tile of gradients therefore waits in the
+ * first-level cache while the next one is summed, and its vectors go to the optimizer between the
+ * steps of that sum.
+ *
+ * Rows of x and dy lie a power of two apart as often as not, and would push each other out of the
+ * cache. x comes in tiles (kernel_dense_tiles), and a task copies its columns of dy.
+ *
+ * The gradient of the input is computed with the samples in the lanes: so the weights, of which
+ * there are many, are read as they lie, and only dy and the result are transposed. */
+#include "compiler/base/base.h"
+#include "compiler/kernel/kernel.h"
+#include "compiler/kernel/kernel_tile.h"
+
+enum {
+    MAX_SAMPLES = 128, /* above, the optimizer's share is small */
+    GROUPS = 8,        /* tasks */
+    COPY_BYTES = 128 * 1024
+};
+
+typedef struct Dense {
+    KB *kb;
+    const KernelOptimizer *optimizer;
+    int64_t n, ci, co, panel;
+    Split panels, tiles; /* of the whole matrix: panels of columns; tiles of rows, rest included */
+    int lanes, vectors, rows;
+    KVal panel_lo, n_panels; /* the task's */
+    int x, dy, dy_panels, waiting;
+    UpdateArgs args;
+    UpdateConsts consts;
+} Dense;
+
+/* Tiles of `rows` rows that stand one after the other from row `ci` on. */
+typedef struct Run {
+    KVal ci, n_tiles;
+    int rows;
+} Run;
+
+/* A vector of dy, `active` columns of which there are. */
+static void copy_if(const Dense *d, KVal cond, KVal from, KVal to, int active)
+{
+    KB *kb = d->kb;
+    kb_if(kb, cond);
+    KVal value = active ? kb_load(kb, d->dy, from, d->lanes, active) : kb_f(kb, 0, d->lanes);
+    kb_store(kb, d->dy_panels, to, value, d->lanes);
+    kb_end(kb);
+}
+
+/* Vector v of the panels' rows: whole in most panels, cut in one, beyond the last column in others;
+ * cases that no panel has are left out. */
+static void copy_vector(const Dense *d, KVal n, KVal first, KVal to, int v)
+{
+    KB *kb = d->kb;
+    int rest = (int)(d->co % d->lanes);
+    int64_t whole = d->co / d->lanes, at = (int64_t)v * d->lanes;
+    KVal from = kb_imad(kb, n, d->co, first);
+    if (v < whole)
+        copy_if(d, kb_iop(kb, K_ILT, first, kb_i(kb, d->co - d->lanes + 1)), from, to, d->lanes);
+    if (rest && whole % d->vectors == v)
+        copy_if(d, kb_iop(kb, K_IEQ, first, kb_i(kb, d->co - rest)), from, to, rest);
+    if ((d->panels.n - 1) * d->panel + at >= d->co)
+        copy_if(d, kb_iop(kb, K_ILT, kb_i(kb, d->co - 1), first), from, to, 0);
+}
+
+/* The task's columns of dy: (panels, samples, panel), zero where there is no column. */
+static void copy_dy(const Dense *d)
+{
+    KB *kb = d->kb;
+    KVal p = kb_for(kb, kb_i(kb, 0), d->n_panels, 1);
+    KVal n = kb_for(kb, kb_i(kb, 0), kb_i(kb, d->n), 1);
+    KVal col = kb_imulc(kb, kb_iadd(kb, d->panel_lo, p), d->panel);
+    KVal to = kb_imulc(kb, kb_imad(kb, p, d->n, n), d->panel);
+    for (int v = 0; v < d->vectors; v++)
+        copy_vector(d, n, kb_iaddc(kb, col, v * d->lanes), kb_iaddc(kb, to, v * d->lanes), v);
+    kb_end(kb);
+    kb_end(kb);
+}
+
+/* --------------------------------------------------------------------- tiles */
+
+/* First row of turn i's tile: a run goes through a panel's tiles, then the next panel's. */
+static KVal turn_row(const Dense *d, const Run *run, KVal i)
+{
+    return kb_imad(d->kb, kb_iop(d->kb, K_IREM, i, run->n_tiles), run->rows, run->ci);
+}
+
+/* Where the weights of turn i's tile begin: they lie side by side. */
+static KVal turn_weights(const Dense *d, const Run *run, KVal i)
+{
+    KB *kb = d->kb;
+    KVal panel = kb_iadd(kb, d->panel_lo, kb_iop(kb, K_IDIV, i, run->n_tiles));
+    return kb_imulc(kb, kb_imad(kb, panel, d->ci, turn_row(d, run, i)), d->panel);
+}
+
+/* `n` vectors of the waiting tile from `first` on; its weights begin at w. */
+static void update(const Dense *d, KVal w, KVal first, int64_t n)
+{
+    KB *kb = d->kb;
+    for (int64_t i = 0; i < n; i++) {
+        KVal at = kb_imulc(kb, kb_iaddc(kb, first, i), d->lanes);
+        KVal gradient = kb_load(kb, d->waiting, at, d->lanes, d->lanes);
+        kernel_update_apply(kb, d->args, &d->consts, d->optimizer, kb_iadd(kb, w, at), gradient,
+                            d->lanes, d->lanes);
+    }
+}
+
+/* Samples lo .. hi-1 of the tile's sum; between them `each` vectors of the waiting tile go to the
+ * optimizer. */
+static void sum(const Dense *d, const Tile *tile, KVal x, KVal panel, int64_t lo, int64_t hi,
+                KVal w, int64_t each)
+{
+    KB *kb = d->kb;
+    if (lo == hi)
+        return;
+    int64_t unroll = (hi - lo) % 2 ? 1 : 2;
+    KVal n = kb_for(kb, kb_i(kb, lo), kb_i(kb, hi), unroll);
+    for (int64_t u = 0; u < unroll; u++) {
+        KVal s = kb_iaddc(kb, n, u);
+        if (each)
+            update(d, w, kb_imulc(kb, s, each), each);
+        KVal dy = kb_imulc(kb, kb_imad(kb, panel, d->n, s), d->panel);
+        tile_fma(kb, tile, d->x, kb_imad(kb, s, tile->rows, x), 1, d->dy_panels, dy);
+    }
+    kb_end(kb);
+}
+
+/* Vectors that go to the optimizer in a step of a sum: a divisor of the tile's. */
+static int64_t vectors_a_step(const Dense *d, int64_t vectors)
+{
+    int64_t each = 1;
+    while (vectors % each != 0 || vectors / each > d->n)
+        each++;
+    return each;
+}
+
+/* The sum of turn i, which then waits. Before it, unless i is the first turn, waits turn i - 1. */
+static void turn(const Dense *d, const Run *run, KVal i, bool first)
+{
+    KB *kb = d->kb;
+    int64_t vectors = (int64_t)run->rows * d->vectors, each = vectors_a_step(d, vectors);
+    int64_t shared = first ? 0 : vectors / each;
+    KVal panel = kb_iop(kb, K_IDIV, i, run->n_tiles);
+    KVal x = kb_imulc(kb, turn_row(d, run, i), d->n);
+    Tile tile = {.rows = run->rows, .vectors = d->vectors, .lanes = d->lanes};
+    for (int r = 0; r < run->rows; r++)
+        for (int v = 0; v < d->vectors; v++)
+            tile_at(&tile, r, v) = kb_var(kb, kb_f(kb, 0, d->lanes));
+    KVal w = first ? KVAL_NONE : turn_weights(d, run, kb_iaddc(kb, i, -1));
+    sum(d, &tile, x, panel, 0, shared, w, each);
+    sum(d, &tile, x, panel, shared, d->n, KVAL_NONE, 0);
+    for (int r = 0; r < run->rows; r++)
+        for (int v = 0; v < d->vectors; v++)
+            kb_store(kb, d->waiting, kb_i(kb, (int64_t)(r * d->vectors + v) * d->lanes),
+                     kb_get(kb, tile_at(&tile, r, v)), d->lanes);
+}
+
+/* All turns of a run of n_tiles >= 1 tiles. */
+static void turns(const Dense *d, const Run *run)
+{
+    KB *kb = d->kb;
+    KVal n = kb_iop(kb, K_IMUL, run->n_tiles, d->n_panels);
+    turn(d, run, kb_i(kb, 0), true);
+    KVal i = kb_for(kb, kb_i(kb, 1), n, 1);
+    turn(d, run, i, false);
+    kb_end(kb);
+    KVal v = kb_for(kb, kb_i(kb, 0), kb_i(kb, (int64_t)run->rows * d->vectors), 1);
+    update(d, turn_weights(d, run, kb_iaddc(kb, n, -1)), v, 1);
+    kb_end(kb);
+}
+
+/* Row tiles lo .. hi-1; the last of all may be narrow. */
+static void row_tiles(const Dense *d, KVal lo, KVal hi)
+{
+    KB *kb = d->kb;
+    int64_t full = d->ci / d->rows, rest = d->ci % d->rows;
+    if (full > 0) {
+        KVal end = kb_iop(kb, K_IMIN, hi, kb_i(kb, full));
+        kb_if(kb, kb_iop(kb, K_ILT, lo, end));
+        turns(d, &(Run){kb_imulc(kb, lo, d->rows), kb_iop(kb, K_ISUB, end, lo), d->rows});
+        kb_end(kb);
+    }
+    if (rest > 0) {
+        kb_if(kb, kb_iop(kb, K_ILT, kb_i(kb, full), hi));
+        turns(d, &(Run){kb_i(kb, full * d->rows), kb_i(kb, 1), (int)rest});
+        kb_end(kb);
+    }
+}
+
+/* ------------------------------------------------------ gradient of the weights */
+
+/* Rows of a tile: a vector holds them, and the optimizer has a quarter of the registers. */
+static int dense_rows(KernelTarget target, int64_t ci, int vectors)
+{
+    target.registers -= target.registers / 4;
+    int rows = tile_choose_rows(target, ci, vectors, (int64_t)sizeof(float));
+    return rows > target.lanes ? target.lanes : rows;
+}
+
+static void tile_of_x(KB *kb, const ConvGeom *g, int x, int out, KVal tile, int64_t width, int rows,
+                      int lanes)
+{
+    KVal ci = kb_imulc(kb, tile, width);
+    KVal s = kb_for(kb, kb_i(kb, 0), kb_i(kb, g->n), 1);
+    KVal value = kb_load(kb, x, kb_imad(kb, s, g->sc, ci), lanes, rows);
+    kb_store(kb, out, kb_imad(kb, s, rows, kb_imulc(kb, ci, g->n)), value, rows);
+    kb_end(kb);
+}
+
+Kernel *kernel_dense_tiles(Arena *arena, KernelTarget target, const ConvGeom *g, int64_t panel)
+{
+    int width = dense_rows(target, g->sc, (int)(panel / target.lanes));
+    int64_t full = g->sc / width, rest = g->sc % width;
+    Split split = split_even(full + (rest > 0), 2 * GROUPS);
+    KB *kb = kb_begin(arena, "dense_tiles", split.groups);
+    kb_title(kb, "(%lld,%lld) in tiles of %d columns", (long long)g->n, (long long)g->sc, width);
+    int x = kb_buffer(kb, "x", KE_F32, g->n * g->sc, false);
+    int out = kb_buffer(kb, "tiles", KE_F32, g->n * g->sc, true);
+    KVal task = kb_task(kb), hi = split_hi(kb, split, task);
+    KVal t = kb_for(kb, split_lo(kb, split, task), kb_iop(kb, K_IMIN, hi, kb_i(kb, full)), 1);
+    tile_of_x(kb, g, x, out, t, width, width, target.lanes);
+    kb_end(kb);
+    if (rest > 0) {
+        kb_if(kb, kb_iop(kb, K_ILT, kb_i(kb, full), hi));
+        tile_of_x(kb, g, x, out, kb_i(kb, full), width, (int)rest, target.lanes);
+        kb_end(kb);
+    }
+    return kb_finish(kb);
+}
+
+bool kernel_dense_fits(const ConvGeom *g)
+{
+    return g->kh == 1 && g->kw == 1 && g->dh == 1 && g->dw == 1 && g->sh == 1 && g->sw == 1 &&
+           g->n <= MAX_SAMPLES;
+}
+
+/* Few tasks, since each copies x, but so many that what they copy of dy stays in the cache. */
+static void cut(Dense *d)
+{
+    int64_t panels = (d->co + d->panel - 1) / d->panel;
+    int64_t groups = panels * d->panel * d->n * (int64_t)sizeof(float) / COPY_BYTES + 1;
+    groups = groups < GROUPS ? GROUPS : groups;
+    d->panels = split_even(panels, groups);
+    d->tiles = split_even((d->ci + d->rows - 1) / d->rows,
+                          (GROUPS + d->panels.groups - 1) / d->panels.groups);
+}
+
+Kernel *kernel_dense_update(Arena *arena, KernelTarget target, const ConvGeom *geom, int64_t panel,
+                            const KernelOptimizer *optimizer)
+{
+    Dense d = {.optimizer = optimizer,
+               .n = geom->n,
+               .ci = geom->sc,
+               .co = geom->dc,
+               .panel = panel,
+               .lanes = target.lanes,
+               .vectors = (int)(panel / target.lanes)};
+    d.rows = dense_rows(target, d.ci, d.vectors);
+    cut(&d);
+    KB *kb = d.kb = kb_begin(arena, "dense_update", d.panels.groups * d.tiles.groups);
+    kb_title(kb, "weight gradient and optimizer, %lld x %lld -> %lld, tile %dx%d", (long long)d.n,
+             (long long)d.ci, (long long)d.co, d.rows, d.vectors);
+    d.x = kb_buffer(kb, "x", KE_F32, d.n * d.ci, false);
+    d.dy = kb_buffer(kb, "dy", KE_F32, d.n * d.co, false);
+    d.args = kernel_update_buffers(kb, kernel_panel_size(d.ci, d.co, panel), optimizer);
+    d.dy_panels = kb_local(kb, "dy_panels", d.panels.each * d.n * panel);
+    d.waiting = kb_local(kb, "waiting", d.rows * panel);
+    d.consts = kernel_update_consts(kb, d.args, optimizer, d.lanes);
+    KVal task = kb_task(kb), group = kb_idivc(kb, task, d.tiles.groups);
+    d.panel_lo = split_lo(kb, d.panels, group);
+    d.n_panels = d.panels.n % d.panels.each
+                     ? kb_iop(kb, K_ISUB, split_hi(kb, d.panels, group), d.panel_lo)
+                     : kb_i(kb, d.panels.each);
+    copy_dy(&d);
+    KVal part = kb_iremc(kb, task, d.tiles.groups);
+    row_tiles(&d, split_lo(kb, d.tiles, part), split_hi(kb, d.tiles, part));
+    return kb_finish(kb);
+}
+
+/* -------------------------------------------------------- gradient of the input */
+
+typedef struct DenseInput {
+    KB *kb;
+    int64_t ci, co, panel, panel_n; /* columns of a panel of the weights, samples of one of dy */
+    int lanes, vectors, rows;
+    int w, dy, dx;
+} DenseInput;
+
+/* `rows` input channels from ci on, of one panel of samples. */
+static void input_tile(const DenseInput *d, KVal samples, KVal ci, int rows)
+{
+    KB *kb = d->kb;
+    Tile tile = {.rows = rows, .vectors = d->vectors, .lanes = d->lanes};
+    for (int r = 0; r < rows; r++)
+        for (int v = 0; v < d->vectors; v++)
+            tile_at(&tile, r, v) = kb_var(kb, kb_f(kb, 0, d->lanes));
+    int64_t full = d->co / d->panel, rest = d->co % d->panel;
+    for (int part = full > 0 ? 0 : 1; part < (rest ? 2 : 1); part++) {
+        KVal p = part == 0 ? kb_for(kb, kb_i(kb, 0), kb_i(kb, full), 1) : kb_i(kb, full);
+        KVal k = kb_for(kb, kb_i(kb, 0), kb_i(kb, part == 0 ? d->panel : rest), 1);
+        KVal row = kb_imad(kb, p, d->ci, ci);
+        KVal col = kb_iadd(kb, kb_imulc(kb, p, d->panel), k);
+        tile_fma(kb, &tile, d->w, kb_imad(kb, row, d->panel, k), d->panel, d->dy,
+                 kb_imulc(kb, kb_imad(kb, samples, d->co, col), d->panel_n));
+        kb_end(kb);
+        if (part == 0)
+            kb_end(kb);
+    }
+    KVal to = kb_imulc(kb, kb_imad(kb, samples, d->ci, ci), d->panel_n);
+    for (int r = 0; r < rows; r++)
+        for (int v = 0; v < d->vectors; v++)
+            kb_store(kb, d->dx, kb_iaddc(kb, to, r * d->panel_n + v * d->lanes),
+                     kb_get(kb, tile_at(&tile, r, v)), d->lanes);
+}
+
+Kernel *kernel_dense_input(Arena *arena, KernelTarget target, const ConvGeom *g, int64_t panel,
+                           int64_t panel_n)
+{
+    DenseInput d = {.ci = g->sc,
+                    .co = g->dc,
+                    .panel = panel,
+                    .panel_n = panel_n,
+                    .lanes = target.lanes,
+                    .vectors = (int)(panel_n / target.lanes)};
+    d.rows = tile_choose_rows(target, d.ci, d.vectors, panel * (int64_t)sizeof(float));
+    int64_t full = d.ci / d.rows, rest = d.ci % d.rows, panels = (g->n + panel_n - 1) / panel_n;
+    Split split = split_even(full + (rest > 0), 2 * GROUPS);
+    KB *kb = d.kb = kb_begin(arena, "dense_input", split.groups);
+    kb_title(kb, "input gradient, %lld x %lld -> %lld, tile %dx%d", (long long)g->n,
+             (long long)d.co, (long long)d.ci, d.rows, d.vectors);
+    d.w = kb_buffer(kb, "w", KE_F32, kernel_panel_size(d.ci, d.co, panel), false);
+    d.dy = kb_buffer(kb, "dy", KE_F32, kernel_panel_size(d.co, g->n, panel_n), false);
+    d.dx = kb_buffer(kb, "dx", KE_F32, kernel_panel_size(d.ci, g->n, panel_n), true);
+    KVal task = kb_task(kb), hi = split_hi(kb, split, task);
+    KVal samples = kb_for_n(kb, panels);
+    KVal t = kb_for(kb, split_lo(kb, split, task), kb_iop(kb, K_IMIN, hi, kb_i(kb, full)), 1);
+    input_tile(&d, samples, kb_imulc(kb, t, d.rows), d.rows);
+    kb_end(kb);
+    if (rest > 0) {
+        kb_if(kb, kb_iop(kb, K_ILT, kb_i(kb, full), hi));
+        input_tile(&d, samples, kb_i(kb, full * d.rows), (int)rest);
+        kb_end(kb);
+    }
+    kb_end_n(kb, panels);
+    return kb_finish(kb);
+}
