@@ -3,6 +3,7 @@
  * the batch. */
 #include "compiler/base/base.h"
 #include "compiler/kernel/kernel.h"
+#include "compiler/kernel/kernel_winograd.h"
 #include "compiler/layers/layer.h"
 #include "compiler/plan/lower.h"
 #include "tests/tap.h"
@@ -10,16 +11,19 @@
 #include <math.h>
 
 typedef struct Shape4 {
+    int form;
     int64_t h, w, sc, dc, pad;
     bool residual;
 } Shape4;
 
 static const Shape4 SHAPES[] = {
-    {8, 8, 32, 32, 1, true},    /* whole tiles */
-    {13, 11, 20, 37, 1, false}, /* no whole tile at the right and below, channels of no vector */
-    {9, 14, 16, 96, 0, false},  /* no padding */
-    {4, 4, 128, 16, 1, true},   /* one tile, its samples split */
-    {1, 3, 17, 17, 1, false},   /* smaller than a tile */
+    {WINOGRAD_F4, 8, 8, 32, 32, 1, true},       /* whole tiles */
+    {WINOGRAD_F4, 13, 11, 20, 37, 1, false},    /* cut tiles, channels of no whole vector */
+    {WINOGRAD_F4, 9, 14, 16, 96, 0, false},     /* no padding */
+    {WINOGRAD_F4, 4, 4, 128, 16, 1, true},      /* one tile, its samples split */
+    {WINOGRAD_F4, 1, 3, 17, 17, 1, false},      /* smaller than a tile */
+    {WINOGRAD_WHOLE_2, 2, 2, 32, 160, 1, true}, /* panels shared among the tasks */
+    {WINOGRAD_WHOLE_2, 2, 2, 19, 37, 1, false},
 };
 
 static const KernelTarget TARGETS[] = {{16, 32}, {8, 16}, {4, 16}};
@@ -49,15 +53,17 @@ static float *numbers(Arena *arena, int64_t n, float scale, bool positive)
 }
 
 /* (9*sc x dc), row-major, to the positions in the same order. */
-static float *transformed(Arena *arena, const float *weights, int64_t sc, int64_t dc)
+static float *transformed(Arena *arena, const WinogradForm *form, const float *weights, int64_t sc,
+                          int64_t dc)
 {
-    float *out = arena_array(arena, float, WINOGRAD_POSITIONS *sc *dc);
+    int n = kernel_winograd_positions(form);
+    float *out = arena_array(arena, float, n *sc *dc);
     for (int64_t i = 0; i < sc * dc; i++) {
-        double window[9], positions[WINOGRAD_POSITIONS];
+        double window[9], positions[WINOGRAD_MAX_POSITIONS];
         for (int t = 0; t < 9; t++)
             window[t] = weights[t * sc * dc + i];
-        kernel_winograd_weights(window, positions);
-        for (int p = 0; p < WINOGRAD_POSITIONS; p++)
+        kernel_winograd_weights(form, window, positions);
+        for (int p = 0; p < n; p++)
             out[p * sc * dc + i] = (float)positions[p];
     }
     return out;
@@ -96,11 +102,11 @@ static float *run(Arena *arena, KernelTarget target, const Shape4 *s, const Data
     g.dw = s->w + 2 * s->pad - 2;
     ConvOptions o = {.bias = true, .residual = s->residual, .act = {.kind = ACT_RELU}};
     int64_t panel = kernel_panel(target, s->dc);
-    Kernel *kernel = winograd ? kernel_winograd(arena, target, &g, &o, panel)
+    const WinogradForm *form = &WINOGRAD_FORMS[s->form];
+    Kernel *kernel = winograd ? kernel_winograd(arena, target, form, &g, &o, panel)
                               : kernel_conv(arena, target, &g, &o, panel);
-    float *weights = winograd
-                         ? panels(arena, d->positions, WINOGRAD_POSITIONS * s->sc, s->dc, panel)
-                         : panels(arena, d->weights, 9 * s->sc, s->dc, panel);
+    int64_t rows = (winograd ? kernel_winograd_positions(form) : 9) * s->sc;
+    float *weights = panels(arena, winograd ? d->positions : d->weights, rows, s->dc, panel);
     float *y = arena_array(arena, float, g.dh *g.dw *n * s->dc);
     void *args[] = {d->x, weights, y, panels(arena, d->bias, 1, s->dc, panel), d->residual};
     kir_eval(kernel, args, 0, kernel->n_tasks);
@@ -137,7 +143,7 @@ static void test_shape(const Shape4 *s, KernelTarget target)
               .weights = numbers(arena, 9 * s->sc * s->dc, 0.1f, false),
               .bias = numbers(arena, s->dc, 0.5f, false),
               .residual = numbers(arena, oh * ow * BATCH * s->dc, 1, false)};
-    d.positions = transformed(arena, d.weights, s->sc, s->dc);
+    d.positions = transformed(arena, &WINOGRAD_FORMS[s->form], d.weights, s->sc, s->dc);
     const float *direct = run(arena, target, s, &d, BATCH, false);
     const float *fast = run(arena, target, s, &d, BATCH, true);
     double rms = distance(fast, direct, oh * ow * BATCH * s->dc);
@@ -147,8 +153,9 @@ static void test_shape(const Shape4 *s, KernelTarget target)
     const float *alone = run(arena, target, s, &two, 2, true);
     bool same = memcmp(alone, first_samples(arena, fast, oh * ow, 2, s->dc),
                        (size_t)(oh * ow * 2 * s->dc) * sizeof(float)) == 0;
-    ok(rms > 0 && rms < LIMIT, "(%d,%d,%d) -> %d, %d lanes: rms %.2g", (int)s->h, (int)s->w,
-       (int)s->sc, (int)s->dc, target.lanes, rms);
+    ok(rms > 0 && rms < LIMIT, "%s, (%d,%d,%d) -> %d, %d lanes: rms %.2g",
+       WINOGRAD_FORMS[s->form].name, (int)s->h, (int)s->w, (int)s->sc, (int)s->dc, target.lanes,
+       rms);
     ok(same, "the same bits in a batch of two");
     arena_destroy(arena);
 }
@@ -174,9 +181,15 @@ int main(void)
                   .up_h = 1,
                   .up_w = 1,
                   .dst_stride = 64};
-    ok(kernel_winograd_pays(&g, g.n * 256 * 9 * g.sc * g.dc), "2048 channels pay");
+    ok(kernel_winograd_form(&g, g.n * 256 * 9 * g.sc * g.dc) == &WINOGRAD_FORMS[WINOGRAD_F4],
+       "2048 channels pay");
     g.sc = 4096;
-    ok(!kernel_winograd_pays(&g, g.n * 256 * 9 * g.sc * g.dc), "4096 do not fit on the stack");
+    ok(!kernel_winograd_form(&g, g.n * 256 * 9 * g.sc * g.dc), "4096 do not fit on the stack");
+    g.sc = 256;
+    g.dc = g.dst_stride = 256;
+    g.sh = g.sw = g.dh = g.dw = 2;
+    ok(kernel_winograd_form(&g, g.n * 16 * g.sc * g.dc) == &WINOGRAD_FORMS[WINOGRAD_WHOLE_2],
+       "2 x 2 pixels have their own form");
     points_end();
     return 0;
 }

@@ -60,16 +60,19 @@ int64_t kernel_panel_size(int64_t rows, int64_t cols, int64_t panel);
 /* src, weights (kh*kw*sc x dc, panels), dst[, bias][, residual] */
 Kernel *kernel_conv(Arena *arena, KernelTarget target, const ConvGeom *geom,
                     const ConvOptions *options, int64_t panel);
-/* The same by Winograd's F(4 x 4, 3 x 3), for windows of 3 x 3 and stride 1; weights are
- * WINOGRAD_POSITIONS*sc x dc. */
-enum { WINOGRAD_POSITIONS = 36 };
-Kernel *kernel_winograd(Arena *arena, KernelTarget target, const ConvGeom *geom,
-                        const ConvOptions *options, int64_t panel);
-/* Whether it is expected to be faster than kernel_conv, which takes the time of `macs`
+/* The same by a form of Winograd's (kernel_winograd_form.c), for windows of 3 x 3 and stride 1;
+ * weights are (positions*sc x dc). */
+typedef struct WinogradForm WinogradForm;
+Kernel *kernel_winograd(Arena *arena, KernelTarget target, const WinogradForm *form,
+                        const ConvGeom *geom, const ConvOptions *options, int64_t panel);
+/* The form that is expected to be fastest; NULL: kernel_conv, which takes the time of `macs`
  * multiply-adds. */
-bool kernel_winograd_pays(const ConvGeom *geom, int64_t macs);
+const WinogradForm *kernel_winograd_form(const ConvGeom *geom, int64_t macs);
 /* A window of 3 x 3 weights (row-major) to the positions that kernel_winograd multiplies with. */
-void kernel_winograd_weights(const double window[9], double positions[WINOGRAD_POSITIONS]);
+enum { WINOGRAD_MAX_POSITIONS = 36 };
+int kernel_winograd_positions(const WinogradForm *form);
+void kernel_winograd_weights(const WinogradForm *form, const double window[9],
+                             double positions[WINOGRAD_MAX_POSITIONS]);
 /* Gradient of the weights, consumed by the optimizer while in registers; geom is the forward one.
  * src, dst gradient, weights, hyper[, slots...] */
 Kernel *kernel_conv_update(Arena *arena, KernelTarget target, const ConvGeom *geom, int64_t panel,

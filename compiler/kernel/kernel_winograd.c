@@ -1,44 +1,35 @@
-/* kernel_winograd.c - convolutions of window 3 x 3 and stride 1 by Winograd's F(4 x 4, 3 x 3).
+/* kernel_winograd.c - convolutions of window 3 x 3 and stride 1 with fewer products than the direct
+ * sum: by the forms of kernel_winograd_form.c.
  *
- * An output of 4 x 4 pixels takes 36 products a pair of channels where 144 multiply-adds would be
- * needed (A. Lavin, S. Gray, "Fast algorithms for convolutional neural networks", 2016):
- *
- *     Y = A' [(G g G') * (B' d B)] A
- *
- * Weights come transformed as G g G', in panels, the positions standing where taps stand otherwise.
- * The points of interpolation are 0, P, -P, Q, -Q and infinity. With P = 5/8 and Q = 3/2 a sum over
- * 64 channels has 0.4 times the error that the usual 1 and 2 give, and twice that of the direct
- * sum.
- *
- * A task takes blocks of rows, a row being a sample of an output tile. It transforms their input
- * into memory of its own that stays in the L2 cache; then, a panel of columns after the other,
- * multiplies at each position and transforms back. */
+ * Weights come transformed, in panels, the positions standing where taps stand otherwise. A task
+ * takes blocks of rows, a row being a sample of an output tile, and a share of the panels. It
+ * transforms the block's input into memory of its own that stays in the L2 cache; then, a panel of
+ * columns after the other, multiplies at each position and transforms back. */
 #include "compiler/base/base.h"
 #include "compiler/kernel/kernel.h"
 #include "compiler/kernel/kernel_tile.h"
+#include "compiler/kernel/kernel_winograd.h"
 
 enum {
-    OUT = 4,                  /* pixels of an output tile along an axis */
-    IN = 6,                   /* of the input tile; positions are its square */
     LOCAL_BYTES = 400 * 1024, /* of a block's rows, transformed */
     MAX_BLOCK_ROWS = 64,
-    MAX_GROUPS = 16, /* tasks */
-    MAX_PANEL = 48,  /* columns of the widest panel */
+    MAX_GROUPS = 16,  /* tasks */
+    MAX_PANEL = 48,   /* columns of the widest panel */
+    INPUT_SHARE = 32, /* a task's products take at least so many times its input's transform */
     VECTOR = 16, /* lanes that operations are counted in: the choice is the same on all machines */
     STREAM_OPS = 10 /* what reading 64 bytes of weights costs, in vector operations */
 };
 
-#define P 0.625f
-#define Q 1.5f
-
 typedef struct Winograd {
     KB *kb;
+    const WinogradForm *form;
     ConvGeom g;
     ConvOptions o;
     int64_t panel;
     int64_t tiles_h, tiles_w; /* of the output */
     int64_t tiles, samples;   /* of a block; samples divides g.n, and is g.n when tiles > 1 */
     int64_t n_blocks;
+    Split panels;                /* among the tasks of a block */
     int64_t in_pitch, out_pitch; /* from position to position in the task's own memory */
     int lanes;
     int src, weights, dst, bias, residual, in, out;
@@ -57,77 +48,9 @@ typedef struct Place {
     const Columns *cols; /* of the output; NULL: the input's transform */
 } Place;
 
-/* ---------------------------------------------------------------------- transforms */
-
-static KVal fma_c(const Winograd *w, float c, KVal a, KVal b)
+static int64_t square(int64_t n)
 {
-    return kb_fma(w->kb, kb_f(w->kb, c, w->lanes), a, b);
-}
-
-static KVal times(const Winograd *w, float c, KVal a)
-{
-    return kb_fop(w->kb, K_FMUL, kb_f(w->kb, c, w->lanes), a);
-}
-
-static KVal add(const Winograd *w, KVal a, KVal b)
-{
-    return kb_fop(w->kb, K_FADD, a, b);
-}
-
-static KVal sub(const Winograd *w, KVal a, KVal b)
-{
-    return kb_fop(w->kb, K_FSUB, a, b);
-}
-
-/* The rows of B' are the coefficients of the product of (x - q) over the other points q. */
-static void input_axis(const Winograd *w, const KVal d[IN], KVal t[IN])
-{
-    const float a2 = P * P, b2 = Q * Q;
-    t[0] = fma_c(w, a2 * b2, d[0], fma_c(w, -(a2 + b2), d[2], d[4]));
-    KVal even = fma_c(w, -b2, d[2], d[4]), odd = fma_c(w, -b2, d[1], d[3]);
-    t[1] = fma_c(w, P, odd, even);
-    t[2] = fma_c(w, -P, odd, even);
-    even = fma_c(w, -a2, d[2], d[4]);
-    odd = fma_c(w, -a2, d[1], d[3]);
-    t[3] = fma_c(w, Q, odd, even);
-    t[4] = fma_c(w, -Q, odd, even);
-    t[5] = fma_c(w, a2 * b2, d[1], fma_c(w, -(a2 + b2), d[3], d[5]));
-}
-
-/* Row i of A' has the powers i of the points; infinity counts in the last. */
-static void output_axis(const Winograd *w, const KVal m[IN], KVal y[OUT])
-{
-    KVal even_p = add(w, m[1], m[2]), odd_p = sub(w, m[1], m[2]);
-    KVal even_q = add(w, m[3], m[4]), odd_q = sub(w, m[3], m[4]);
-    y[0] = add(w, add(w, m[0], even_p), even_q);
-    y[1] = fma_c(w, Q, odd_q, times(w, P, odd_p));
-    y[2] = fma_c(w, Q * Q, even_q, times(w, P * P, even_p));
-    y[3] = fma_c(w, Q * Q * Q, odd_q, fma_c(w, P * P * P, odd_p, m[5]));
-}
-
-void kernel_winograd_weights(const double window[9], double positions[WINOGRAD_POSITIONS])
-{
-/* of a point: 1, p, p^2, over the product of its distances to the other points */
-#define ROW(p, d)                                                   \
-    {                                                               \
-        1 / (double)(d), (p) / (double)(d), (p) * (p) / (double)(d) \
-    }
-#define D_P (2 * P * P * (P * P - Q * Q))
-#define D_Q (2 * Q * Q * (Q * Q - P * P))
-    static const double g[IN][3] = {ROW(0, P * P * Q * Q), ROW(P, D_P),  ROW(-P, D_P),
-                                    ROW(Q, D_Q),           ROW(-Q, D_Q), {0, 0, 1}};
-#undef ROW
-#undef D_P
-#undef D_Q
-    for (int i = 0; i < IN; i++) {
-        for (int j = 0; j < IN; j++) {
-            double sum = 0;
-            for (int h = 0; h < 3; h++)
-                for (int v = 0; v < 3; v++)
-                    sum += g[i][h] * window[h * 3 + v] * g[j][v];
-            positions[i * IN + j] = sum;
-        }
-    }
+    return n * n;
 }
 
 /* ------------------------------------------------------------------ conditions */
@@ -160,44 +83,52 @@ static void tile_cases(const Winograd *w, const Place *at, bool always, KVal ins
 
 /* -------------------------------------------------------------------- input */
 
-/* One vector of channels at `channel` of one sample: 36 pixels to 36 positions. */
+/* First pixel that a tile at `tile` reads, along an axis with padding `pad`. */
+static KVal first_pixel(const Winograd *w, KVal tile, int64_t pad)
+{
+    KVal at = kb_imulc(w->kb, tile, w->form->out);
+    return w->form->whole ? at : kb_iaddc(w->kb, at, -pad);
+}
+
+/* The vector at `index` of the input; zero where, of the pixel (y, x), nothing is. */
+static KVal input_pixel(const Winograd *w, KVal index, KVal y, KVal x, int active, bool guarded)
+{
+    KB *kb = w->kb;
+    if (!guarded)
+        return kb_load(kb, w->src, index, w->lanes, active);
+    KVal var = kb_var(kb, kb_f(kb, 0, w->lanes));
+    kb_if(kb, kb_iop(kb, K_IAND, within(kb, y, 1, w->g.sh), within(kb, x, 1, w->g.sw)));
+    kb_set(kb, var, kb_load(kb, w->src, index, w->lanes, active));
+    kb_end(kb);
+    return kb_get(kb, var);
+}
+
+/* One vector of channels at `channel` of one sample: pixels to positions. */
 static void input_vector(const Winograd *w, const Place *at, KVal sample, KVal channel, int active,
                          bool guarded)
 {
     KB *kb = w->kb;
     const ConvGeom *g = &w->g;
-    KVal y0 = kb_iaddc(kb, kb_imulc(kb, at->y, OUT), -g->pad_t);
-    KVal x0 = kb_iaddc(kb, kb_imulc(kb, at->x, OUT), -g->pad_l);
+    const WinogradForm *form = w->form;
+    KVal y0 = first_pixel(w, at->y, g->pad_t), x0 = first_pixel(w, at->x, g->pad_l);
     KVal from = kb_imad(kb, kb_iadd(kb, at->sample, sample), g->sc, channel);
     int64_t pixel = g->n * g->sc;
     from = kb_imad(kb, kb_imad(kb, y0, g->sw, x0), pixel, from);
-    KVal mid[IN][IN];
-    for (int j = 0; j < IN; j++) {
-        KVal d[IN];
-        for (int i = 0; i < IN; i++) {
-            KVal index = kb_iaddc(kb, from, (i * g->sw + j) * pixel);
-            if (!guarded) {
-                d[i] = kb_load(kb, w->src, index, w->lanes, active);
-                continue;
-            }
-            KVal var = kb_var(kb, kb_f(kb, 0, w->lanes));
-            kb_if(kb, kb_iop(kb, K_IAND, within(kb, kb_iaddc(kb, y0, i), 1, g->sh),
-                             within(kb, kb_iaddc(kb, x0, j), 1, g->sw)));
-            kb_set(kb, var, kb_load(kb, w->src, index, w->lanes, active));
-            kb_end(kb);
-            d[i] = kb_get(kb, var);
-        }
-        KVal t[IN];
-        input_axis(w, d, t);
-        for (int i = 0; i < IN; i++)
+    KVal mid[WINOGRAD_MAX_IN][WINOGRAD_MAX_IN], d[WINOGRAD_MAX_IN], t[WINOGRAD_MAX_IN];
+    for (int j = 0; j < form->in; j++) {
+        for (int i = 0; i < form->in; i++)
+            d[i] = input_pixel(w, kb_iaddc(kb, from, (i * g->sw + j) * pixel), kb_iaddc(kb, y0, i),
+                               kb_iaddc(kb, x0, j), active, guarded);
+        form->input(kb, d, t);
+        for (int i = 0; i < form->positions; i++)
             mid[i][j] = t[i];
     }
     KVal to = kb_imad(kb, kb_iadd(kb, at->row, sample), g->sc, channel);
-    for (int i = 0; i < IN; i++) {
-        KVal t[IN];
-        input_axis(w, mid[i], t);
-        for (int j = 0; j < IN; j++)
-            kb_store(kb, w->in, kb_iaddc(kb, to, (i * IN + j) * w->in_pitch), t[j], active);
+    for (int i = 0; i < form->positions; i++) {
+        form->input(kb, mid[i], t);
+        for (int j = 0; j < form->positions; j++)
+            kb_store(kb, w->in, kb_iaddc(kb, to, (i * form->positions + j) * w->in_pitch), t[j],
+                     active);
     }
 }
 
@@ -228,7 +159,8 @@ static void product_tile(const Winograd *w, KVal position, KVal row0, int rows, 
         for (int v = 0; v < vectors; v++)
             tile_at(&tile, r, v) = kb_var(kb, kb_f(kb, 0, w->lanes));
     KVal a = kb_imad(kb, position, w->in_pitch, kb_imulc(kb, row0, w->g.sc));
-    KVal b = kb_imulc(kb, kb_imad(kb, panel, WINOGRAD_POSITIONS, position), w->g.sc * w->panel);
+    KVal b =
+        kb_imulc(kb, kb_imad(kb, panel, square(w->form->positions), position), w->g.sc * w->panel);
     KVal k = kb_for(kb, kb_i(kb, 0), kb_i(kb, w->g.sc), 1);
     tile_fma(kb, &tile, w->in, kb_iadd(kb, a, k), w->g.sc, w->weights, kb_imad(kb, k, w->panel, b));
     kb_end(kb);
@@ -245,7 +177,7 @@ static void product_panel(const Winograd *w, KernelTarget target, KVal panel, in
     int64_t rows = w->tiles * w->samples;
     int tile_rows = tile_choose_rows(target, rows, vectors, w->g.sc * (int64_t)sizeof(float));
     int64_t full = rows / tile_rows, rest = rows % tile_rows;
-    KVal position = kb_for(kb, kb_i(kb, 0), kb_i(kb, WINOGRAD_POSITIONS), 1);
+    KVal position = kb_for(kb, kb_i(kb, 0), kb_i(kb, square(w->form->positions)), 1);
     KVal t = kb_for_n(kb, full);
     product_tile(w, position, kb_imulc(kb, t, tile_rows), tile_rows, panel, vectors);
     kb_end_n(kb, full);
@@ -269,30 +201,29 @@ static void finish_pixel(const Winograd *w, KVal pixel, KVal sample, const Colum
     kb_store(kb, w->dst, kb_imad(kb, row, g->dst_stride, cols->first), value, cols->active);
 }
 
-/* 36 positions to 16 pixels of one sample. */
+/* Positions to pixels of one sample. */
 static void output_vector(const Winograd *w, const Place *at, KVal s, bool guarded)
 {
     KB *kb = w->kb;
     const Columns *cols = at->cols;
     const ConvGeom *g = &w->g;
+    const WinogradForm *form = w->form;
     KVal from = kb_imad(kb, kb_iadd(kb, at->row, s), w->panel, cols->from);
-    KVal y0 = kb_imulc(kb, at->y, OUT), x0 = kb_imulc(kb, at->x, OUT);
+    KVal y0 = kb_imulc(kb, at->y, form->out), x0 = kb_imulc(kb, at->x, form->out);
     KVal sample = kb_iadd(kb, at->sample, s);
-    KVal mid[OUT][IN];
-    for (int j = 0; j < IN; j++) {
-        KVal m[IN], y[OUT];
-        for (int i = 0; i < IN; i++)
-            m[i] = kb_load(kb, w->out, kb_iaddc(kb, from, (i * IN + j) * w->out_pitch), w->lanes,
-                           w->lanes);
-        output_axis(w, m, y);
-        for (int i = 0; i < OUT; i++)
+    KVal mid[WINOGRAD_MAX_IN][WINOGRAD_MAX_IN], m[WINOGRAD_MAX_IN], y[WINOGRAD_MAX_IN];
+    for (int j = 0; j < form->positions; j++) {
+        for (int i = 0; i < form->positions; i++)
+            m[i] = kb_load(kb, w->out, kb_iaddc(kb, from, (i * form->positions + j) * w->out_pitch),
+                           w->lanes, w->lanes);
+        form->output(kb, m, y);
+        for (int i = 0; i < form->out; i++)
             mid[i][j] = y[i];
     }
-    for (int i = 0; i < OUT; i++) {
-        KVal y[OUT];
-        output_axis(w, mid[i], y);
+    for (int i = 0; i < form->out; i++) {
+        form->output(kb, mid[i], y);
         KVal pixel = kb_imad(kb, kb_iaddc(kb, y0, i), g->dw, x0);
-        for (int j = 0; j < OUT; j++) {
+        for (int j = 0; j < form->out; j++) {
             if (guarded)
                 kb_if(kb, kb_iop(kb, K_IAND, within(kb, kb_iaddc(kb, y0, i), 1, g->dh),
                                  within(kb, kb_iaddc(kb, x0, j), 1, g->dw)));
@@ -330,13 +261,14 @@ static void block_input(const Winograd *w, KVal block)
 {
     KB *kb = w->kb;
     const ConvGeom *g = &w->g;
-    bool always = g->pad_t == 0 && g->pad_l == 0 && (w->tiles_h - 1) * OUT + IN <= g->sh &&
-                  (w->tiles_w - 1) * OUT + IN <= g->sw;
+    int out = w->form->out, in = w->form->in;
+    bool always =
+        w->form->whole || (g->pad_t == 0 && g->pad_l == 0 && (w->tiles_h - 1) * out + in <= g->sh &&
+                           (w->tiles_w - 1) * out + in <= g->sw);
     KVal i = kb_for_n(kb, w->tiles);
     Place at = place_of(w, block, i, NULL);
-    KVal inside =
-        kb_iop(kb, K_IAND, within(kb, kb_iaddc(kb, kb_imulc(kb, at.y, OUT), -g->pad_t), IN, g->sh),
-               within(kb, kb_iaddc(kb, kb_imulc(kb, at.x, OUT), -g->pad_l), IN, g->sw));
+    KVal inside = kb_iop(kb, K_IAND, within(kb, first_pixel(w, at.y, g->pad_t), in, g->sh),
+                         within(kb, first_pixel(w, at.x, g->pad_l), in, g->sw));
     tile_cases(w, &at, always, inside, input_tile);
     kb_end_n(kb, w->tiles);
 }
@@ -348,9 +280,10 @@ static void block_output(const Winograd *w, KVal block, const Columns *cols)
     const ConvGeom *g = &w->g;
     KVal i = kb_for_n(kb, w->tiles);
     Place at = place_of(w, block, i, cols);
-    KVal inside = kb_iop(kb, K_IAND, within(kb, kb_imulc(kb, at.y, OUT), OUT, g->dh),
-                         within(kb, kb_imulc(kb, at.x, OUT), OUT, g->dw));
-    tile_cases(w, &at, g->dh % OUT == 0 && g->dw % OUT == 0, inside, output_tile);
+    int out = w->form->out;
+    KVal inside = kb_iop(kb, K_IAND, within(kb, kb_imulc(kb, at.y, out), out, g->dh),
+                         within(kb, kb_imulc(kb, at.x, out), out, g->dw));
+    tile_cases(w, &at, g->dh % out == 0 && g->dw % out == 0, inside, output_tile);
     kb_end_n(kb, w->tiles);
 }
 
@@ -373,36 +306,39 @@ static void block_panel(const Winograd *w, KernelTarget target, KVal block, KVal
     }
 }
 
-static void block_body(const Winograd *w, KernelTarget target, KVal block)
+/* Panels lo .. hi-1 of a block; the last of all may be narrow. */
+static void block_body(const Winograd *w, KernelTarget target, KVal block, KVal lo, KVal hi)
 {
     KB *kb = w->kb;
     int64_t full = w->g.dc / w->panel, rest = w->g.dc % w->panel;
     block_input(w, block);
     if (full > 0) {
-        KVal panel = kb_for_n(kb, full);
+        KVal panel = kb_for(kb, lo, kb_iop(kb, K_IMIN, hi, kb_i(kb, full)), 1);
         block_panel(w, target, block, panel, (int)(w->panel / w->lanes), w->lanes);
-        kb_end_n(kb, full);
+        kb_end(kb);
     }
     if (rest > 0) {
         int vectors = (int)((rest + w->lanes - 1) / w->lanes);
+        kb_if(kb, kb_iop(kb, K_ILT, kb_i(kb, full), hi));
         block_panel(w, target, block, kb_i(kb, full), vectors,
                     (int)(rest - (vectors - 1) * w->lanes));
+        kb_end(kb);
     }
 }
 
 /* ------------------------------------------------------------------- the kernel */
 
 /* What one row of a block takes of the task's own memory. */
-static int64_t row_bytes(int64_t channels, int64_t panel)
+static int64_t row_bytes(const WinogradForm *form, int64_t channels, int64_t panel)
 {
-    return WINOGRAD_POSITIONS * (int64_t)sizeof(float) * (channels + panel);
+    return square(form->positions) * (int64_t)sizeof(float) * (channels + panel);
 }
 
 /* Rows of a block: as many as fit LOCAL_BYTES, whole tiles or an even part of one's samples. */
 static void choose_block(Winograd *w)
 {
     const ConvGeom *g = &w->g;
-    int64_t rows = LOCAL_BYTES / row_bytes(g->sc, w->panel);
+    int64_t rows = LOCAL_BYTES / row_bytes(w->form, g->sc, w->panel);
     rows = rows > MAX_BLOCK_ROWS ? MAX_BLOCK_ROWS : rows;
     check_bug(rows >= 1);
     int64_t total = w->tiles_h * w->tiles_w;
@@ -419,55 +355,85 @@ static void choose_block(Winograd *w)
     w->out_pitch = w->tiles * w->samples * w->panel + w->lanes;
 }
 
+/* Each of a block's tasks transforms the whole input: there are several where there are few blocks
+ * and that costs little. */
+static void share_panels(Winograd *w)
+{
+    int64_t panels = (w->g.dc + w->panel - 1) / w->panel, most = MAX_GROUPS / w->n_blocks;
+    int64_t products = square(w->form->positions) * w->g.dc;
+    int64_t groups = products / (INPUT_SHARE * w->form->input_ops);
+    groups = groups < most ? groups : most;
+    w->panels = split_even(panels, groups < 1 ? 1 : groups);
+}
+
 static int64_t stream_ops(int64_t floats)
 {
     return floats / VECTOR * STREAM_OPS;
 }
 
-bool kernel_winograd_pays(const ConvGeom *g, int64_t macs)
+static bool fits(const WinogradForm *form, const ConvGeom *g)
 {
-    if (g->kh != 3 || g->kw != 3 || g->stride_h != 1 || g->stride_w != 1 || g->up_h != 1 ||
-        g->up_w != 1 || g->sc < VECTOR || g->dc < VECTOR ||
-        row_bytes(g->sc, MAX_PANEL) > LOCAL_BYTES)
-        return false;
-    int64_t tiles = (g->dh + OUT - 1) / OUT * ((g->dw + OUT - 1) / OUT) * g->n;
-    int64_t input = 2 * WINOGRAD_POSITIONS + 144, output = WINOGRAD_POSITIONS + 144 + OUT * OUT;
-    int64_t direct = macs / VECTOR + stream_ops(9 * g->sc * g->dc);
-    int64_t fast =
-        tiles * (WINOGRAD_POSITIONS * g->sc * g->dc + input * g->sc + output * g->dc) / VECTOR +
-        stream_ops(WINOGRAD_POSITIONS * g->sc * g->dc);
-    return fast * 5 < direct * 4;
+    bool whole = g->sh == form->in && g->sw == form->in && g->dh == form->out &&
+                 g->dw == form->out && g->pad_t == 1 && g->pad_l == 1;
+    return g->kh == 3 && g->kw == 3 && g->stride_h == 1 && g->stride_w == 1 && g->up_h == 1 &&
+           g->up_w == 1 && g->sc >= VECTOR && g->dc >= VECTOR &&
+           row_bytes(form, g->sc, MAX_PANEL) <= LOCAL_BYTES && (whole || !form->whole);
 }
 
-Kernel *kernel_winograd(Arena *arena, KernelTarget target, const ConvGeom *geom,
-                        const ConvOptions *options, int64_t panel)
+/* Vector operations of a convolution by a form. */
+static int64_t form_ops(const WinogradForm *form, const ConvGeom *g)
 {
-    Winograd w = {.g = *geom, .o = *options, .panel = panel, .lanes = target.lanes};
-    w.tiles_h = (geom->dh + OUT - 1) / OUT;
-    w.tiles_w = (geom->dw + OUT - 1) / OUT;
+    int64_t tiles = (g->dh + form->out - 1) / form->out * ((g->dw + form->out - 1) / form->out);
+    int64_t products = square(form->positions) * g->sc * g->dc;
+    int64_t row = products + form->input_ops * g->sc + form->output_ops * g->dc;
+    return tiles * g->n * row / VECTOR + stream_ops(products);
+}
+
+const WinogradForm *kernel_winograd_form(const ConvGeom *g, int64_t macs)
+{
+    int64_t direct = macs / VECTOR + stream_ops(9 * g->sc * g->dc), least = direct / 5 * 4;
+    const WinogradForm *best = NULL;
+    for (int f = 0; f < N_WINOGRAD_FORMS; f++) {
+        const WinogradForm *form = &WINOGRAD_FORMS[f];
+        if (!fits(form, g) || form_ops(form, g) >= least)
+            continue;
+        least = form_ops(form, g);
+        best = form;
+    }
+    return best;
+}
+
+Kernel *kernel_winograd(Arena *arena, KernelTarget target, const WinogradForm *form,
+                        const ConvGeom *geom, const ConvOptions *options, int64_t panel)
+{
+    Winograd w = {.form = form, .g = *geom, .o = *options, .panel = panel, .lanes = target.lanes};
+    w.tiles_h = (geom->dh + form->out - 1) / form->out;
+    w.tiles_w = (geom->dw + form->out - 1) / form->out;
     choose_block(&w);
-    Split split = split_even(w.n_blocks, MAX_GROUPS);
-    KB *kb = w.kb = kb_begin(arena, "winograd", split.groups);
+    share_panels(&w);
+    Split split = split_even(w.n_blocks, MAX_GROUPS / w.panels.groups);
+    KB *kb = w.kb = kb_begin(arena, "winograd", split.groups * w.panels.groups);
     kb_title(kb,
-             "convolution (%lld,%lld,%lld,%lld) -> (%lld,%lld,%lld,%lld), Winograd F(4x4,3x3), "
-             "blocks of %lld rows",
+             "convolution (%lld,%lld,%lld,%lld) -> (%lld,%lld,%lld,%lld), %s, blocks of %lld rows",
              (long long)geom->sh, (long long)geom->sw, (long long)geom->n, (long long)geom->sc,
              (long long)geom->dh, (long long)geom->dw, (long long)geom->n, (long long)geom->dc,
-             (long long)(w.tiles * w.samples));
+             form->name, (long long)(w.tiles * w.samples));
+    int64_t positions = square(form->positions);
     w.src = kb_buffer(kb, "x", KE_F32, geom->sh * geom->sw * geom->n * geom->sc, false);
-    w.weights = kb_buffer(kb, "w", KE_F32,
-                          kernel_panel_size(WINOGRAD_POSITIONS * geom->sc, geom->dc, panel), false);
+    w.weights =
+        kb_buffer(kb, "w", KE_F32, kernel_panel_size(positions * geom->sc, geom->dc, panel), false);
     w.dst = kb_buffer(kb, "y", KE_F32, geom->dh * geom->dw * geom->n * geom->dst_stride, true);
     if (options->bias)
         w.bias = kb_buffer(kb, "bias", KE_F32, kernel_panel_size(1, geom->dc, panel), false);
     if (options->residual)
         w.residual =
             kb_buffer(kb, "residual", KE_F32, geom->dh * geom->dw * geom->n * geom->dc, false);
-    w.in = kb_local(kb, "in", WINOGRAD_POSITIONS * w.in_pitch);
-    w.out = kb_local(kb, "out", WINOGRAD_POSITIONS * w.out_pitch);
-    KVal task = kb_task(kb);
-    KVal block = kb_for(kb, split_lo(kb, split, task), split_hi(kb, split, task), 1);
-    block_body(&w, target, block);
+    w.in = kb_local(kb, "in", positions * w.in_pitch);
+    w.out = kb_local(kb, "out", positions * w.out_pitch);
+    KVal task = kb_task(kb), blocks = kb_idivc(kb, task, w.panels.groups),
+         panels = kb_iremc(kb, task, w.panels.groups);
+    KVal block = kb_for(kb, split_lo(kb, split, blocks), split_hi(kb, split, blocks), 1);
+    block_body(&w, target, block, split_lo(kb, w.panels, panels), split_hi(kb, w.panels, panels));
     kb_end(kb);
     return kb_finish(kb);
 }

@@ -13,6 +13,8 @@ libgraft_a_SOURCES += \
     %D%/kernel_tile.h \
     %D%/kernel_update.c \
     %D%/kernel_winograd.c \
+    %D%/kernel_winograd.h \
+    %D%/kernel_winograd_form.c \
     %D%/kir.def \
     %D%/kir.h \
     %D%/kir_build.c \

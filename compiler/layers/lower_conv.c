@@ -59,6 +59,7 @@ typedef struct Folded {
     NormValues norm;
     int64_t kh, kw, ci, co, panel;
     bool pairs;                     /* rows 2i and 2i+1 side by side */
+    const WinogradForm *form;       /* NULL: the direct sum */
     int64_t h_lo, h_hi, w_lo, w_hi; /* live taps */
 } Folded;
 
@@ -97,15 +98,15 @@ static void fill_winograd(float *out, void *arg)
 {
     const Folded *f = arg;
     const double *scales = channel_scales(f);
-    int64_t rows = WINOGRAD_POSITIONS * f->ci;
-    double window[9], positions[WINOGRAD_POSITIONS];
+    int64_t n = kernel_winograd_positions(f->form), rows = n * f->ci;
+    double window[9], positions[WINOGRAD_MAX_POSITIONS];
     for (int64_t i = 0; i < f->ci; i++) {
         for (int64_t c = 0; c < f->co; c++) {
             for (int64_t t = 0; t < 9; t++)
                 window[t] = f->kernel[(t * f->ci + i) * f->co + c] * scales[c];
-            kernel_winograd_weights(window, positions);
+            kernel_winograd_weights(f->form, window, positions);
             float *to = out + c / f->panel * rows * f->panel + c % f->panel;
-            for (int64_t p = 0; p < WINOGRAD_POSITIONS; p++)
+            for (int64_t p = 0; p < n; p++)
                 to[(p * f->ci + i) * f->panel] = (float)positions[p];
         }
     }
@@ -142,13 +143,12 @@ static Folded fold(Lower *lw, const Node *node, const Node *norm, const ConvGeom
 }
 
 /* Folded weights for the kernel that is chosen. */
-static BufId folded_weights(Lower *lw, const Node *node, const ConvGeom *g, Folded *f,
-                            bool winograd)
+static BufId folded_weights(Lower *lw, const Node *node, const ConvGeom *g, Folded *f)
 {
     Arena *arena = lw->ctx->arena;
-    int64_t taps = winograd ? WINOGRAD_POSITIONS : g->kh * g->kw;
+    int64_t taps = f->form ? kernel_winograd_positions(f->form) : g->kh * g->kw;
     int64_t size = kernel_panel_size(taps * g->sc, g->dc, f->panel);
-    if (winograd)
+    if (f->form)
         return lower_rodata(lw, arena_printf(arena, "%s/kernel.winograd", node->name), size,
                             fill_winograd, f);
     const char *name = arena_printf(arena, "%s/kernel.folded", node->name);
@@ -172,18 +172,19 @@ static void forward_frozen(Lower *lw, const Node *node)
     int64_t macs = node_macs(graph, node, true) * lw->batch;
     BufId args[5], n = 0, source = lower_value(lw, f->source);
     o.bfloat16 = lw->plan->buffers.at[source].elem == KE_BF16;
-    bool winograd = kernel_winograd_pays(&g, o.bfloat16 ? macs / 2 : macs);
-    folded.pairs = o.bfloat16 && !winograd;
+    folded.form = kernel_winograd_form(&g, o.bfloat16 ? macs / 2 : macs);
+    folded.pairs = o.bfloat16 && !folded.form;
     args[n++] = source;
-    args[n++] = folded_weights(lw, node, &g, &folded, winograd);
+    args[n++] = folded_weights(lw, node, &g, &folded);
     args[n++] = lower_product_value(lw, node, f->last);
     if (o.bias)
         args[n++] = lower_rodata(lw, arena_printf(arena, "%s/bias.folded", node->name),
                                  kernel_panel_size(1, g.dc, folded.panel), fill_bias, &folded);
     if (o.residual)
         args[n++] = lower_value(lw, f->residual);
-    Kernel *kernel =
-        (winograd ? kernel_winograd : kernel_conv)(arena, lw->target, &g, &o, folded.panel);
+    Kernel *kernel = folded.form
+                         ? kernel_winograd(arena, lw->target, folded.form, &g, &o, folded.panel)
+                         : kernel_conv(arena, lw->target, &g, &o, folded.panel);
     lower_step(lw, node->name, kernel, (uint64_t)macs, n, args);
     lower_product_softmax(lw, node, args[2]);
 }
