@@ -164,6 +164,7 @@ typedef struct PoolGeom {
     int64_t sh, sw, dh, dw, nc;
     int64_t kh, kw, stride_h, stride_w, pad_t, pad_l;
     bool average;
+    bool zeros; /* forward, maximum: what lies outside of the image is 0 and counts */
 } PoolGeom;
 /* x, y[, taps]: with `taps` the number of the first largest tap is kept for the backward pass */
 Kernel *kernel_pool(Arena *arena, KernelTarget target, const PoolGeom *geom, bool keep_taps);

@@ -1,8 +1,11 @@
-/* kernel_pool.c - maximum and mean of windows. A task is a run of vectors of (batch, channels), so
- * that the gradient can be scattered without two tasks meeting. */
+/* kernel_pool.c - maximum and mean of windows. A task is a run of output pixels; or, where they are
+ * few, and where a gradient is scattered, which no two tasks may do to one place, a run of vectors
+ * of (batch, channels). */
 #include "compiler/base/base.h"
 #include "compiler/kernel/kernel.h"
 #include "compiler/kernel/kernel_tile.h"
+
+enum { MIN_PIXELS = 8, MAX_TASKS = 32 };
 
 typedef struct Pool {
     const PoolGeom *g;
@@ -42,10 +45,24 @@ static KVal window_count(KB *kb, const Window *w, int lanes)
     return kb_splat(kb, kb_itof(kb, kb_iop(kb, K_IMUL, h, v)), lanes);
 }
 
+/* What is smaller than all values: the least float; 0 for a window that reaches padding of zeros.
+ */
+static KVal least(KB *kb, const PoolGeom *g, const Window *w, int lanes)
+{
+    KVal lowest = kb_f(kb, -3.402823466e38f, lanes);
+    if (!g->zeros)
+        return lowest;
+    KVal lo = kb_iop(kb, K_IMAX, w->h_lo, w->w_lo);
+    KVal missing = kb_iop(kb, K_IMAX, kb_iop(kb, K_ISUB, kb_i(kb, g->kh), w->h_hi),
+                          kb_iop(kb, K_ISUB, kb_i(kb, g->kw), w->w_hi));
+    KVal whole = kb_iop(kb, K_ILT, kb_iop(kb, K_IMAX, lo, missing), kb_i(kb, 1));
+    return kb_fop(kb, K_FMUL, kb_splat(kb, kb_itof(kb, whole), lanes), lowest);
+}
+
 static void pool_forward(KB *kb, const Pool *p, const Window *w, KVal column, int lanes, int active)
 {
     const PoolGeom *g = p->g;
-    KVal start = kb_f(kb, g->average ? 0 : -3.402823466e38f, lanes);
+    KVal start = g->average ? kb_f(kb, 0, lanes) : least(kb, g, w, lanes);
     KVal best = kb_var(kb, start), tap_of = kb_var(kb, kb_f(kb, -1, lanes));
     KVal kh = kb_for(kb, w->h_lo, w->h_hi, 1);
     KVal kw = kb_for(kb, w->w_lo, w->w_hi, 1);
@@ -111,11 +128,34 @@ static void pool_vector(KB *kb, KVal index, int lanes, int active, void *arg)
     kb_end_n(kb, g->dh);
 }
 
+/* A vector of one output pixel. */
+typedef struct Pixel {
+    const Pool *pool;
+    Window window;
+} Pixel;
+
+static void pixel_vector(KB *kb, KVal index, int lanes, int active, void *arg)
+{
+    const Pixel *pixel = arg;
+    pool_forward(kb, pixel->pool, &pixel->window, index, lanes, active);
+}
+
+static void pool_pixels(KB *kb, const Pool *p, Split split, int lanes)
+{
+    const PoolGeom *g = p->g;
+    KVal task = kb_task(kb);
+    KVal at = kb_for(kb, split_lo(kb, split, task), split_hi(kb, split, task), 1);
+    Pixel pixel = {p, window_of(kb, g, kb_idivc(kb, at, g->dw), kb_iremc(kb, at, g->dw))};
+    vector_loop(kb, kb_i(kb, 0), g->nc, lanes, pixel_vector, &pixel);
+    kb_end(kb);
+}
+
 static Kernel *pool_kernel(Arena *arena, KernelTarget target, Pool p, bool taps)
 {
     const PoolGeom *g = p.g;
     int64_t vectors = (g->nc + target.lanes - 1) / target.lanes;
-    Split split = split_even(vectors, 32);
+    bool by_pixel = !p.grad && g->dh * g->dw >= MIN_PIXELS;
+    Split split = split_even(by_pixel ? g->dh * g->dw : vectors, MAX_TASKS);
     KB *kb = kb_begin(arena, p.grad ? "pool_grad" : "pool", split.groups);
     kb_title(kb, "%s pooling%s (%lld,%lld) -> (%lld,%lld), window %lldx%lld",
              g->average ? "average" : "max", p.grad ? " gradient" : "", (long long)g->sh,
@@ -125,7 +165,10 @@ static Kernel *pool_kernel(Arena *arena, KernelTarget target, Pool p, bool taps)
     p.x = kb_buffer(kb, p.grad ? "dy" : "x", KE_F32, p.grad ? dst : src, false);
     p.y = kb_buffer(kb, p.grad ? "dx" : "y", KE_F32, p.grad ? src : dst, true);
     p.taps = taps ? kb_buffer(kb, "taps", KE_F32, dst, !p.grad) : -1;
-    flat_loop(kb, g->nc, split.each * target.lanes, target.lanes, pool_vector, &p);
+    if (by_pixel)
+        pool_pixels(kb, &p, split, target.lanes);
+    else
+        flat_loop(kb, g->nc, split.each * target.lanes, target.lanes, pool_vector, &p);
     return kb_finish(kb);
 }
 

@@ -1,5 +1,6 @@
 /* lower_fuse.c - what a frozen convolution takes in: padding and nearest upsampling before it,
- * batch normalisation, a residual sum and an activation behind it. Only inside of the prefix, where
+ * batch normalisation, a residual sum and an activation behind it; and MaxPooling2D the padding
+ * before it. Only inside of the prefix, where
  * no gradient passes, and only where nobody else reads the values in between. */
 #include "compiler/base/base.h"
 #include "compiler/plan/lower.h"
@@ -53,19 +54,29 @@ static void fuse_behind(Fuse *f, NodeId conv)
         c->act = c->last = next;
 }
 
-static void fuse_before(Fuse *f, NodeId conv)
+/* ZeroPadding2D before a convolution or a pooling. */
+static void fuse_padding(Fuse *f, NodeId id)
+{
+    const Graph *g = f->graph;
+    Fusion *fusion = &f->fusion[id];
+    NodeId in = fusion->source;
+    const Node *n = &g->nodes.at[in];
+    bool same = g->nodes.at[id].attrs.padding == PAD_SAME;
+    if (n->kind != LAYER_zeropad || !f->prefix[in] || sole_user(f, in) != id || same)
+        return;
+    fusion->zero_pad = true;
+    fusion->pad_t = n->attrs.pads[0];
+    fusion->pad_l = n->attrs.pads[2];
+    fusion->source = n->inputs.at[0];
+    f->fusion[in].inside = true;
+}
+
+static void fuse_upsampling(Fuse *f, NodeId conv)
 {
     const Graph *g = f->graph;
     Fusion *c = &f->fusion[conv];
     NodeId in = c->source;
-    const Node *n = &g->nodes.at[in];
-    bool same = g->nodes.at[conv].attrs.padding == PAD_SAME;
-    if (n->kind == LAYER_zeropad && f->prefix[in] && sole_user(f, in) == conv && !same) {
-        c->pad_t = n->attrs.pads[0];
-        c->pad_l = n->attrs.pads[2];
-        f->fusion[in].inside = true;
-        in = n->inputs.at[0];
-    }
+    const Node *n;
     for (n = &g->nodes.at[in];
          n->kind == LAYER_upsampling && n->attrs.interpolation == INTERP_NEAREST && f->prefix[in] &&
          sole_user(f, in) != NODE_NONE;
@@ -114,12 +125,14 @@ const Fusion *lower_fuse(Ctx *ctx, const Graph *graph, const bool *prefix)
     }
     for (NodeId i = 0; i < n; i++) {
         const Node *node = &graph->nodes.at[i];
+        if (node->inputs.n > 0)
+            f.fusion[i].source = node->inputs.at[0];
+        if (!prefix[i] || (node->kind != LAYER_conv2d && node->kind != LAYER_maxpool))
+            continue;
+        fuse_padding(&f, i);
         if (node->kind != LAYER_conv2d)
             continue;
-        f.fusion[i].source = node->inputs.at[0];
-        if (!prefix[i])
-            continue;
-        fuse_before(&f, i);
+        fuse_upsampling(&f, i);
         fuse_behind(&f, i);
         mark_chain(&f, i);
     }

@@ -6,7 +6,7 @@
 
 static PoolGeom geom_of(const Lower *lw, const Node *node, bool global, bool average)
 {
-    Shape s = graph_input(lw->graph, node, 0)->shape;
+    Shape s = lw->graph->nodes.at[lw->fusion[node->id].source].shape;
     const LayerAttrs *a = &node->attrs;
     PoolGeom g = {.sh = s.h, .sw = s.w, .nc = lw->batch * s.c, .average = average};
     if (global) {
@@ -21,8 +21,10 @@ static PoolGeom geom_of(const Lower *lw, const Node *node, bool global, bool ave
     g.kw = a->kernel[1];
     g.stride_h = a->strides[0] ? a->strides[0] : g.kh;
     g.stride_w = a->strides[1] ? a->strides[1] : g.kw;
-    g.pad_t = window_pad(s.h, g.kh, g.stride_h, a->padding);
-    g.pad_l = window_pad(s.w, g.kw, g.stride_w, a->padding);
+    const Fusion *f = &lw->fusion[node->id];
+    g.pad_t = f->pad_t + window_pad(s.h, g.kh, g.stride_h, a->padding);
+    g.pad_l = f->pad_l + window_pad(s.w, g.kw, g.stride_w, a->padding);
+    g.zeros = f->zero_pad;
     return g;
 }
 
@@ -31,7 +33,7 @@ static void pool_forward(Lower *lw, const Node *node, bool global, bool average)
     Arena *arena = lw->ctx->arena;
     PoolGeom g = geom_of(lw, node, global, average);
     bool keep = !average && !global && lw->phase == GRT_TRAIN && lw->needs_grad[node->id];
-    BufId args[3] = {lower_value(lw, node->inputs.at[0])}, n = 2;
+    BufId args[3] = {lower_value(lw, lw->fusion[node->id].source)}, n = 2;
     args[1] = lower_new_value(lw, node->id);
     if (keep) {
         const char *name = arena_printf(arena, "%s.taps", node->name);

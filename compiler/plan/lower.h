@@ -19,6 +19,7 @@ typedef struct Fusion {
     NodeId last;          /* the node whose output the step writes; itself when nothing is fused */
     NodeId source;        /* what the step reads: before padding and nearest upsampling */
     int64_t pad_t, pad_l; /* padding taken in */
+    bool zero_pad;        /* there is such */
     int64_t up_h, up_w;   /* factors of upsampling taken in */
 } Fusion;
 
