@@ -152,6 +152,8 @@ Kernel *kernel_pad_grad(Arena *arena, KernelTarget target, int64_t h, int64_t w,
 /* x (rows, c) into y (rows, stride) at offset; back with `extract`: y, x */
 Kernel *kernel_channels(Arena *arena, KernelTarget target, int64_t rows, int64_t c, int64_t stride,
                         int64_t offset, bool extract, bool accumulate);
+/* x (rows, c), y (rows, c + 1), the last of each row being zero */
+Kernel *kernel_even_channels(Arena *arena, KernelTarget target, int64_t rows, int64_t c);
 /* x (h, w, nc), y (h*fh, w*fw, nc) */
 Kernel *kernel_upsample(Arena *arena, KernelTarget target, int64_t h, int64_t w, int64_t nc,
                         int64_t fh, int64_t fw, bool bilinear);

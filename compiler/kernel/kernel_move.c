@@ -160,6 +160,22 @@ Kernel *kernel_channels(Arena *arena, KernelTarget target, int64_t rows, int64_t
     return kb_finish(kb);
 }
 
+Kernel *kernel_even_channels(Arena *arena, KernelTarget target, int64_t rows, int64_t c)
+{
+    Split split = split_even(rows, 16);
+    KB *kb = kb_begin(arena, "even_channels", split.groups);
+    kb_title(kb, "%lld rows of %lld channels and a zero", (long long)rows, (long long)c);
+    Move m = {.x = kb_buffer(kb, "x", KE_F32, rows * c, false),
+              .y = kb_buffer(kb, "y", KE_F32, rows * (c + 1), true)};
+    KVal task = kb_task(kb);
+    KVal r = kb_for(kb, split_lo(kb, split, task), split_hi(kb, split, task), 1);
+    KVal to = kb_imulc(kb, r, c + 1);
+    move_row(kb, &m, kb_imulc(kb, r, c), to, c, target.lanes);
+    kb_store(kb, m.y, kb_iaddc(kb, to, c), kb_f(kb, 0, 1), 1);
+    kb_end(kb);
+    return kb_finish(kb);
+}
+
 /* --------------------------------------------------------------- upsampling */
 
 /* Along one axis the output o = q * factor + phase reads lo and hi with weight `frac` for hi:

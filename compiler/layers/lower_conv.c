@@ -52,14 +52,18 @@ static void live_taps(int64_t dst, int64_t stride, int64_t pad, int64_t src, int
     }
 }
 
+/* Multiply-adds a value above which it is copied to have bfloat16 in pairs. */
+enum { EVEN_MACS = 64 };
+
 typedef struct Folded {
     Arena *arena;
     const float *kernel, *bias; /* bias NULL: none */
     bool has_norm;
     NormValues norm;
     int64_t kh, kw, ci, co, panel;
-    bool pairs;                     /* rows 2i and 2i+1 side by side */
-    const WinogradForm *form;       /* NULL: the direct sum */
+    int64_t rows;             /* of a tap: ci, and one of zeros where an odd number was made even */
+    bool pairs;               /* rows 2i and 2i+1 side by side */
+    const WinogradForm *form; /* NULL: the direct sum */
     int64_t h_lo, h_hi, w_lo, w_hi; /* live taps */
 } Folded;
 
@@ -82,13 +86,13 @@ static void fill_kernel(float *out, void *arg)
 {
     const Folded *f = arg;
     const double *scales = channel_scales(f);
-    int64_t rows = (f->h_hi - f->h_lo) * (f->w_hi - f->w_lo) * f->ci, r = 0;
+    int64_t rows = (f->h_hi - f->h_lo) * (f->w_hi - f->w_lo) * f->rows, r = 0;
     for (int64_t h = f->h_lo; h < f->h_hi; h++) {
         for (int64_t w = f->w_lo; w < f->w_hi; w++) {
-            for (int64_t i = 0; i < f->ci; i++, r++) {
+            for (int64_t i = 0; i < f->rows; i++, r++) {
                 const float *in = f->kernel + ((h * f->kw + w) * f->ci + i) * f->co;
                 for (int64_t c = 0; c < f->co; c++)
-                    out[place_in_panel(f, rows, r, c)] = (float)(in[c] * scales[c]);
+                    out[place_in_panel(f, rows, r, c)] = i < f->ci ? (float)(in[c] * scales[c]) : 0;
             }
         }
     }
@@ -133,6 +137,7 @@ static Folded fold(Lower *lw, const Node *node, const Node *norm, const ConvGeom
                 .kh = g->kh,
                 .kw = g->kw,
                 .ci = g->sc,
+                .rows = g->sc,
                 .co = g->dc,
                 .panel = kernel_panel(lw->target, g->dc)};
     if (norm)
@@ -155,6 +160,20 @@ static BufId folded_weights(Lower *lw, const Node *node, const ConvGeom *g, Fold
     return (f->pairs ? lower_rodata_bfloat16 : lower_rodata)(lw, name, size, fill_kernel, f);
 }
 
+/* Values with an odd number of channels, as pairs of bfloat16 take them. */
+static BufId even_channels(Lower *lw, const Node *node, ConvGeom *g, BufId source)
+{
+    Arena *arena = lw->ctx->arena;
+    int64_t rows = g->sh / g->up_h * (g->sw / g->up_w) * g->n;
+    BufId even =
+        lower_scratch(lw, arena_printf(arena, "%s/input.even", node->name), rows * (g->sc + 1));
+    lw->plan->buffers.at[even].elem = KE_BF16;
+    Kernel *kernel = kernel_even_channels(arena, lw->target, rows, g->sc);
+    lower_step_args(lw, arena_printf(arena, "%s.even", node->name), kernel, 0, source, even);
+    g->sc++;
+    return even;
+}
+
 /* A frozen convolution with all that is fused to it: one step. */
 static void forward_frozen(Lower *lw, const Node *node)
 {
@@ -171,6 +190,10 @@ static void forward_frozen(Lower *lw, const Node *node)
     Arena *arena = lw->ctx->arena;
     int64_t macs = node_macs(graph, node, true) * lw->batch;
     BufId args[5], n = 0, source = lower_value(lw, f->source);
+    if (lw->bfloat16 && g.sc % 2 && macs > EVEN_MACS * g.n * g.sh * g.sw * g.sc) {
+        source = even_channels(lw, node, &g, source);
+        folded.rows = g.sc;
+    }
     o.bfloat16 = lw->plan->buffers.at[source].elem == KE_BF16;
     folded.form = kernel_winograd_form(&g, o.bfloat16 ? macs / 2 : macs);
     folded.pairs = o.bfloat16 && !folded.form;
