@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define GRT_ABI 2u
+#define GRT_ABI 3u
 
 /* Runs tasks first .. last-1. args: one pointer a buffer of the step. */
 typedef void (*GrtKernel)(void *const *args, int64_t first, int64_t last);
@@ -44,8 +44,9 @@ typedef struct {
 /* Phases. prefix: images -> features, for `batch` images at a time; every sample is computed
  * independently of the others in its batch. train: features + labels -> forward, loss, backward,
  * update. eval: features (+ labels) -> probs, loss, correct. When nothing of the model is frozen the
- * prefix only converts and preprocesses the images. Either batch may differ from the others. */
-enum { GRT_PREFIX, GRT_TRAIN, GRT_EVAL, GRT_N_PHASES };
+ * prefix only converts and preprocesses the images. Either batch may differ from the others. peak:
+ * multiply-adds in registers, for the command bench to compare with; no steps: it does not. */
+enum { GRT_PREFIX, GRT_TRAIN, GRT_EVAL, GRT_PEAK, GRT_N_PHASES };
 
 /* Buffers the runtime reads and writes, by index into buffers[]. */
 typedef struct {

@@ -56,31 +56,61 @@ static double rate(uint64_t macs, double seconds)
     return seconds > 0.0 ? (double)macs / seconds / 1e9 : 0.0;
 }
 
-static void print_phase(const GrtPhase *ph, double total, const double *seconds)
+/* Of the peak, in percent; 0 when that is not known. */
+static double share(uint64_t macs, double seconds, double peak)
 {
-    printf("%s: batch of %u, %.3f ms, %.4f ms an image, %.1f GMAC/s\n", ph->name, ph->batch,
-           total * 1e3, total * 1e3 / ph->batch, rate(grt_phase_macs(ph), total));
-    if (ph->n_steps > 0)
-        printf("  %-52s %9s %8s %6s\n", "step", "ms", "GMAC/s", "share");
-    for (uint32_t s = 0; s < ph->n_steps; s++)
-        printf("  %-52s %9.4f %8.1f %5.1f%%\n", ph->steps[s].name, seconds[s] * 1e3,
-               rate(ph->steps[s].macs, seconds[s]), total > 0.0 ? 100.0 * seconds[s] / total : 0.0);
+    return peak > 0.0 ? 100.0 * rate(macs, seconds) / peak : 0.0;
 }
 
-static void add_phase(GrtText *text, const GrtPhase *ph, double total, const double *seconds)
+static void print_phase(const GrtPhase *ph, double total, const double *seconds, double peak)
+{
+    printf("%s: batch of %u, %.3f ms, %.4f ms an image, %.1f GMAC/s, %.0f %% of the peak\n",
+           ph->name, ph->batch, total * 1e3, total * 1e3 / ph->batch,
+           rate(grt_phase_macs(ph), total), share(grt_phase_macs(ph), total, peak));
+    if (ph->n_steps > 0)
+        printf("  %-44s %9s %6s %8s %8s\n", "step", "ms", "share", "GMAC/s", "of peak");
+    for (uint32_t s = 0; s < ph->n_steps; s++) {
+        printf("  %-44s %9.4f %5.1f%%", ph->steps[s].name, seconds[s] * 1e3,
+               total > 0.0 ? 100.0 * seconds[s] / total : 0.0);
+        if (ph->steps[s].macs)
+            printf(" %8.1f %7.0f%%", rate(ph->steps[s].macs, seconds[s]),
+                   share(ph->steps[s].macs, seconds[s], peak));
+        puts("");
+    }
+}
+
+static void add_phase(GrtText *text, const GrtPhase *ph, double total, const double *seconds,
+                      double peak)
 {
     grt_text_puts(text, "{\"name\":");
     grt_text_json(text, ph->name);
-    grt_text_printf(text, ",\"batch\":%u,\"ms\":%.6g,\"gmacs_per_second\":%.6g,\"steps\":[",
-                    ph->batch, total * 1e3, rate(grt_phase_macs(ph), total));
+    grt_text_printf(text,
+                    ",\"batch\":%u,\"ms\":%.6g,\"gmacs_per_second\":%.6g,"
+                    "\"percent_of_peak\":%.4g,\"steps\":[",
+                    ph->batch, total * 1e3, rate(grt_phase_macs(ph), total),
+                    share(grt_phase_macs(ph), total, peak));
     for (uint32_t s = 0; s < ph->n_steps; s++) {
+        const GrtStep *step = &ph->steps[s];
         grt_text_puts(text, s ? ",{\"name\":" : "{\"name\":");
-        grt_text_json(text, ph->steps[s].name);
-        grt_text_printf(text, ",\"ms\":%.6g,\"macs\":%llu,\"gmacs_per_second\":%.6g}",
-                        seconds[s] * 1e3, (unsigned long long)ph->steps[s].macs,
-                        rate(ph->steps[s].macs, seconds[s]));
+        grt_text_json(text, step->name);
+        grt_text_printf(text,
+                        ",\"ms\":%.6g,\"macs\":%llu,\"gmacs_per_second\":%.6g,"
+                        "\"percent_of_peak\":%.4g}",
+                        seconds[s] * 1e3, (unsigned long long)step->macs,
+                        rate(step->macs, seconds[s]), share(step->macs, seconds[s], peak));
     }
     grt_text_puts(text, "]}");
+}
+
+/* float32 multiply-adds, in billions a second, of all threads when nothing else is done; 0 when the
+ * program has no such step. */
+static double measure_peak(GrtRun *run, int64_t repeat)
+{
+    const GrtPhase *ph = &run->program->phases[GRT_PEAK];
+    double *seconds = grt_alloc(ph->n_steps, sizeof *seconds);
+    double total = time_phase(run, GRT_PEAK, repeat, seconds);
+    free(seconds);
+    return rate(grt_phase_macs(ph), total);
 }
 
 int grt_command_bench(GrtRun *run, const GrtOptions *options)
@@ -92,18 +122,22 @@ int grt_command_bench(GrtRun *run, const GrtOptions *options)
     fill_inputs(run);
     grt_text_printf(&text, "{\"name\":");
     grt_text_json(&text, p->name);
-    grt_text_printf(&text, ",\"threads\":%d,\"repeat\":%lld,\"phases\":[", run->n_threads,
-                    (long long)repeat);
-    for (int phase = 0; phase < GRT_N_PHASES; phase++) {
+    double peak = measure_peak(run, repeat);
+    grt_text_printf(&text,
+                    ",\"threads\":%d,\"repeat\":%lld,\"peak_gmacs_per_second\":%.6g,\"phases\":[",
+                    run->n_threads, (long long)repeat, peak);
+    if (!options->json && peak > 0.0)
+        printf("peak: %.1f GMAC/s in float32, %d threads\n", peak, run->n_threads);
+    for (int phase = 0; phase < GRT_PEAK; phase++) {
         const GrtPhase *ph = &p->phases[phase];
         double *seconds = grt_alloc(ph->n_steps, sizeof *seconds);
         double total = time_phase(run, phase, repeat, seconds);
         if (grt_signal_pending())
             return GRT_EXIT_SIGNAL + grt_signal_pending();
         if (!options->json)
-            print_phase(ph, total, seconds);
+            print_phase(ph, total, seconds, peak);
         grt_text_puts(&text, phase ? "," : "");
-        add_phase(&text, ph, total, seconds);
+        add_phase(&text, ph, total, seconds, peak);
         free(seconds);
     }
     grt_text_puts(&text, "]}");

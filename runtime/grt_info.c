@@ -45,7 +45,7 @@ static void info_text(const GrtProgram *p)
         int64_t trainable, n = layer_weights(p, i, &trainable, &next);
         printf("%-40s %12lld %12lld\n", p->params[i].layer, (long long)n, (long long)trainable);
     }
-    for (int phase = 0; phase < GRT_N_PHASES; phase++) {
+    for (int phase = 0; phase < GRT_PEAK; phase++) {
         const GrtPhase *ph = &p->phases[phase];
         printf("\n%s: batches of %u, %.3f GMAC a batch, %u steps\n", ph->name, ph->batch,
                (double)grt_phase_macs(ph) / 1e9, ph->n_steps);
@@ -83,7 +83,7 @@ static void json_layers(GrtText *text, const GrtProgram *p)
 static void json_phases(GrtText *text, const GrtProgram *p)
 {
     grt_text_puts(text, "\"phases\":[");
-    for (int phase = 0; phase < GRT_N_PHASES; phase++) {
+    for (int phase = 0; phase < GRT_PEAK; phase++) {
         const GrtPhase *ph = &p->phases[phase];
         grt_text_puts(text, phase ? ",{" : "{");
         json_string(text, "name", ph->name);

@@ -213,7 +213,7 @@ static const char DECLARATIONS[] =
     "    int64_t head_input_dims[3], batch_size, validation_batch_size, epochs, seed;\n"
     "    uint32_t shuffle, optimizer;\n"
     "    double learning_rate, beta_1, beta_2;\n"
-    "    GrtPhase phases[3];\n"
+    "    GrtPhase phases[4];\n"
     "    const GrtBuffer *buffers;\n"
     "    uint32_t n_buffers;\n"
     "    const GrtParam *params;\n"
@@ -224,7 +224,7 @@ static const char DECLARATIONS[] =
     "    uint64_t rodata_bytes, n_weights, n_trainable_weights, macs_image;\n"
     "} GrtProgram;\n";
 
-static const char *const PHASES[GRT_N_PHASES] = {"prefix", "train", "eval"};
+static const char *const PHASES[GRT_N_PHASES] = {"prefix", "train", "eval", "peak"};
 
 static void buffers_table(const GrtProgram *p, Buf *out)
 {

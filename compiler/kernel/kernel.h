@@ -160,6 +160,12 @@ Kernel *kernel_upsample(Arena *arena, KernelTarget target, int64_t h, int64_t w,
 Kernel *kernel_upsample_grad(Arena *arena, KernelTarget target, int64_t h, int64_t w, int64_t nc,
                              int64_t fh, int64_t fw, bool bilinear, bool accumulate);
 
+/* ------------------------------------------------------------------ kernel_peak.c */
+
+/* x (all zero, read once), y: products of float32 in registers alone; macs: how many. Their time is
+ * the least that so many can take. */
+Kernel *kernel_peak(Arena *arena, KernelTarget target, uint64_t *macs);
+
 /* ------------------------------------------------------------------ kernel_pool.c */
 
 typedef struct PoolGeom {

@@ -283,6 +283,21 @@ static Tasks cut(const Conv *c, int64_t panels)
     return t;
 }
 
+static void describe(const Conv *c, bool span_first)
+{
+    const ConvGeom *g = &c->g;
+    int vectors = (int)(c->panel / c->lanes);
+    kb_share(c->kb, tile_share(c->rows, c->tile_rows, g->dc, c->panel, c->lanes) *
+                        (c->o.bfloat16 ? 2 : 1));
+    kb_title(c->kb,
+             "%s (%lld,%lld,%lld,%lld) -> (%lld,%lld,%lld,%lld), window %lldx%lld, tile %dx%d, "
+             "%lld channels at a time, cores split %s",
+             c->o.transposed ? "input gradient" : "convolution", (long long)g->sh, (long long)g->sw,
+             (long long)g->n, (long long)g->sc, (long long)g->dh, (long long)g->dw, (long long)g->n,
+             (long long)g->dc, (long long)g->kh, (long long)g->kw, c->tile_rows, vectors,
+             (long long)c->k_block, span_first ? "pixels" : "weights");
+}
+
 Kernel *kernel_conv(Arena *arena, KernelTarget target, const ConvGeom *geom,
                     const ConvOptions *options, int64_t panel)
 {
@@ -308,11 +323,7 @@ Kernel *kernel_conv(Arena *arena, KernelTarget target, const ConvGeom *geom,
     Tasks tasks = cut(&c, panels);
     KB *kb = c.kb = kb_begin(arena, options->transposed ? "conv_grad" : "conv",
                              tasks.by_panel.groups * tasks.by_span.groups);
-    kb_title(kb, "%s (%lld,%lld,%lld,%lld) -> (%lld,%lld,%lld,%lld), window %lldx%lld, tile %dx%d",
-             options->transposed ? "input gradient" : "convolution", (long long)geom->sh,
-             (long long)geom->sw, (long long)geom->n, (long long)geom->sc, (long long)geom->dh,
-             (long long)geom->dw, (long long)geom->n, (long long)geom->dc, (long long)geom->kh,
-             (long long)geom->kw, c.tile_rows, vectors);
+    describe(&c, tasks.span_first);
     c.src = kb_buffer(kb, "x", elem,
                       geom->sh / geom->up_h * (geom->sw / geom->up_w) * geom->n * geom->sc, false);
     c.weights = kb_buffer(

@@ -328,6 +328,7 @@ Kernel *kernel_dense_input(Arena *arena, KernelTarget target, const ConvGeom *g,
     int64_t full = d.ci / d.rows, rest = d.ci % d.rows, panels = (g->n + panel_n - 1) / panel_n;
     Split split = split_even(full + (rest > 0), 2 * GROUPS);
     KB *kb = d.kb = kb_begin(arena, "dense_input", split.groups);
+    kb_share(kb, tile_share(d.ci, d.rows, g->n, panel_n, d.lanes));
     kb_title(kb, "input gradient, %lld x %lld -> %lld, tile %dx%d", (long long)g->n,
              (long long)d.co, (long long)d.ci, d.rows, d.vectors);
     d.w = kb_buffer(kb, "w", KE_F32, kernel_panel_size(d.ci, d.co, panel), false);

@@ -77,6 +77,15 @@ int tile_choose_rows(KernelTarget target, int64_t rows, int vectors, int64_t pit
     return best;
 }
 
+double tile_share(int64_t rows, int tile_rows, int64_t cols, int64_t panel, int lanes)
+{
+    int vectors = (int)(panel / lanes);
+    int64_t full = rows / tile_rows, rest = rows % tile_rows;
+    int64_t cost = full * step_cost(tile_rows, vectors) + (rest ? step_cost(rest, vectors) : 0);
+    int64_t panels = (cols + panel - 1) / panel;
+    return (double)(rows * vectors) / (double)cost * (double)cols / (double)(panels * panel);
+}
+
 int64_t kernel_panel(KernelTarget target, int64_t cols)
 {
     int64_t vectors = (cols + target.lanes - 1) / target.lanes;

@@ -34,6 +34,10 @@ KVal tile_finish(KB *kb, const ConvOptions *options, KVal y, KVal bias, int resi
  * no more of them than it holds. */
 int tile_choose_rows(KernelTarget target, int64_t rows, int vectors, int64_t pitch);
 
+/* The share of the multiply-adds a second that a product of (rows x k) and (k x cols) in such tiles
+ * is expected to have. */
+double tile_share(int64_t rows, int tile_rows, int64_t cols, int64_t panel, int lanes);
+
 /* n things in `groups` runs of `each` (the last may be shorter). */
 typedef struct Split {
     int64_t n, groups, each;

@@ -171,11 +171,17 @@ static void product_tile(const Winograd *w, KVal position, KVal row0, int rows, 
                      kb_get(kb, tile_at(&tile, r, v)), w->lanes);
 }
 
+static int product_rows(const Winograd *w, KernelTarget target, int vectors)
+{
+    return tile_choose_rows(target, w->tiles * w->samples, vectors,
+                            w->g.sc * (int64_t)sizeof(float));
+}
+
 static void product_panel(const Winograd *w, KernelTarget target, KVal panel, int vectors)
 {
     KB *kb = w->kb;
     int64_t rows = w->tiles * w->samples;
-    int tile_rows = tile_choose_rows(target, rows, vectors, w->g.sc * (int64_t)sizeof(float));
+    int tile_rows = product_rows(w, target, vectors);
     int64_t full = rows / tile_rows, rest = rows % tile_rows;
     KVal position = kb_for(kb, kb_i(kb, 0), kb_i(kb, square(w->form->positions)), 1);
     KVal t = kb_for_n(kb, full);
@@ -403,6 +409,31 @@ const WinogradForm *kernel_winograd_form(const ConvGeom *g, int64_t macs)
     return best;
 }
 
+/* Taps inside of the image, of all output pixels along an axis. */
+static int64_t live_taps(int64_t dst, int64_t src, int64_t pad)
+{
+    int64_t n = 0;
+    for (int64_t o = 0; o < dst; o++)
+        for (int64_t k = 0; k < 3; k++)
+            n += o - pad + k >= 0 && o - pad + k < src;
+    return n;
+}
+
+/* Multiply-adds of the direct sum over vector operations that are done. */
+static double expected_share(const Winograd *w, KernelTarget target)
+{
+    const ConvGeom *g = &w->g;
+    int64_t positions = square(w->form->positions), rows = w->tiles * w->samples;
+    int tile_rows = product_rows(w, target, (int)(w->panel / w->lanes));
+    double direct = (double)(live_taps(g->dh, g->sh, g->pad_t) * live_taps(g->dw, g->sw, g->pad_l) *
+                             g->n * g->sc * g->dc);
+    double products = (double)(positions * g->sc * g->dc) /
+                      tile_share(rows, tile_rows, g->dc, w->panel, w->lanes);
+    double transforms =
+        (double)(w->form->input_ops * g->sc * w->panels.groups + w->form->output_ops * g->dc);
+    return direct / ((products + transforms) * (double)(w->n_blocks * rows));
+}
+
 Kernel *kernel_winograd(Arena *arena, KernelTarget target, const WinogradForm *form,
                         const ConvGeom *geom, const ConvOptions *options, int64_t panel)
 {
@@ -413,6 +444,7 @@ Kernel *kernel_winograd(Arena *arena, KernelTarget target, const WinogradForm *f
     share_panels(&w);
     Split split = split_even(w.n_blocks, MAX_GROUPS / w.panels.groups);
     KB *kb = w.kb = kb_begin(arena, "winograd", split.groups * w.panels.groups);
+    kb_share(kb, expected_share(&w, target));
     kb_title(kb,
              "convolution (%lld,%lld,%lld,%lld) -> (%lld,%lld,%lld,%lld), %s, blocks of %lld rows",
              (long long)geom->sh, (long long)geom->sw, (long long)geom->n, (long long)geom->sc,

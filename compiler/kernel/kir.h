@@ -56,13 +56,16 @@ typedef struct Kernel {
     uint32_t n_buffers; /* arguments first, in order, then locals */
     KBuffer buffers[K_MAX_BUFFERS];
     ARR(KInst) insts;
-    uint64_t hash;      /* of everything but name and title: equal kernels are emitted once */
+    double share;       /* of the processor's multiply-adds a second, expected from the register tiles
+                           and the sums that are saved; 0: it has few or none */
+    uint64_t hash;      /* of everything but name, title and share: equal kernels are emitted once */
 } Kernel;
 
 /* -------------------------------------------------------------- kir_build.c */
 
 typedef struct KB KB; /* a kernel being built */
 KB *kb_begin(Arena *arena, const char *name, int64_t n_tasks);
+void kb_share(KB *kb, double share);
 void kb_title(KB *kb, const char *fmt, ...) PRINTF_LIKE(2, 3);
 int kb_buffer(KB *kb, const char *name, KElem elem, int64_t n, bool written);
 int kb_local(KB *kb, const char *name, int64_t n);

@@ -37,6 +37,11 @@ KB *kb_begin(Arena *arena, const char *name, int64_t n_tasks)
     return kb;
 }
 
+void kb_share(KB *kb, double share)
+{
+    kb->kernel->share = share;
+}
+
 void kb_title(KB *kb, const char *fmt, ...)
 {
     va_list args;

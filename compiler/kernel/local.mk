@@ -8,6 +8,7 @@ libgraft_a_SOURCES += \
     %D%/kernel_loss.c \
     %D%/kernel_move.c \
     %D%/kernel_norm.c \
+    %D%/kernel_peak.c \
     %D%/kernel_pool.c \
     %D%/kernel_tile.c \
     %D%/kernel_tile.h \

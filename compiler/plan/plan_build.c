@@ -290,6 +290,15 @@ static Lower begin_lower(Ctx *ctx, Plan *plan)
     return lw;
 }
 
+static void lower_peak(Lower *lw)
+{
+    uint64_t macs;
+    Kernel *kernel = kernel_peak(lw->ctx->arena, lw->target, &macs);
+    BufId x = lower_state(lw, "peak.x", KE_F32, kernel->buffers[0].n),
+          y = lower_scratch(lw, "peak.y", kernel->buffers[1].n);
+    lower_step_args(lw, "multiply-adds", kernel, macs, x, y);
+}
+
 static Plan *build(Ctx *ctx, const Graph *graph, Target target, bool valued)
 {
     Plan *plan = arena_new(ctx->arena, Plan);
@@ -311,6 +320,8 @@ static Plan *build(Ctx *ctx, const Graph *graph, Target target, bool valued)
     lower_train(&lw, &b);
     begin_phase(&lw, GRT_EVAL, "eval", graph->spec->validation_batch_size);
     lower_eval(&lw, &b);
+    begin_phase(&lw, GRT_PEAK, "peak", 1);
+    lower_peak(&lw);
     hash_prefix(ctx, plan);
     plan_layout(ctx, plan);
     return plan;

@@ -21,6 +21,21 @@ static void print_step(const Plan *plan, const PlanStep *step, uint32_t index, B
     buf_puts(out, "\n");
 }
 
+/* Each kernel once, with its tile and how much of the processor that lets one expect. */
+static void print_kernels(const Plan *plan, Buf *out)
+{
+    buf_puts(out,
+             "\nkernels: share of the peak of `PROGRAM bench` that is expected; what they do\n");
+    for (uint32_t i = 0; i < plan->kernels.n; i++) {
+        const Kernel *k = plan->kernels.at[i];
+        buf_printf(out, "  %-20s ", k->name);
+        buf_puts(out, k->share > 0 ? "" : "      ");
+        if (k->share > 0)
+            buf_printf(out, "%4.0f %%", 100 * k->share);
+        buf_printf(out, "  %s\n", k->title);
+    }
+}
+
 static void print_buffer(const PlanBuffer *b, Buf *out)
 {
     buf_printf(out, "  %-44s %10llu + %-10llu", b->name, (unsigned long long)b->offset,
@@ -89,6 +104,7 @@ void plan_print(const Plan *plan, Buf *out)
         for (uint32_t i = 0; i < phase->steps.n; i++)
             print_step(plan, &phase->steps.at[i], i, out);
     }
+    print_kernels(plan, out);
     for (int p = 0; p < GRT_N_PHASES; p++)
         print_scratch(plan, p, out);
     print_lasting(plan, BUF_STATE, "state, which lives through the whole run", out);

@@ -61,6 +61,8 @@ static void write_phase(Json *j, const Plan *plan, int p)
         json_string(j, "kernel", step->kernel->name);
         number(j, "tasks", (uint64_t)step->kernel->n_tasks);
         number(j, "macs", step->macs);
+        json_string(j, "does", step->kernel->title);
+        number(j, "expected_percent_of_peak", (uint64_t)(100 * step->kernel->share + 0.5));
         write_args(j, plan, step, false);
         write_args(j, plan, step, true);
         json_close(j, "}");

@@ -72,6 +72,8 @@ static void fill_phases(Arena *arena, Plan *plan)
     add_step(arena, &plan->phases[GRT_TRAIN], "add", add, 7, 1, 2, 5);
     plan->phases[GRT_EVAL].name = "eval";
     plan->phases[GRT_EVAL].batch = 64;
+    plan->phases[GRT_PEAK].name = "peak";
+    plan->phases[GRT_PEAK].batch = 1;
 }
 
 static void fill_params(Arena *arena, Plan *plan)
