@@ -11,19 +11,24 @@
 #include <math.h>
 
 typedef struct Shape4 {
-    int form;
-    int64_t h, w, sc, dc, pad;
-    bool residual;
+    WinogradAxisId along_h, along_w;
+    int64_t h, w, sc, dc;
+    bool padded, residual;
 } Shape4;
 
 static const Shape4 SHAPES[] = {
-    {WINOGRAD_F4, 8, 8, 32, 32, 1, true},       /* whole tiles */
-    {WINOGRAD_F4, 13, 11, 20, 37, 1, false},    /* cut tiles, channels of no whole vector */
-    {WINOGRAD_F4, 9, 14, 16, 96, 0, false},     /* no padding */
-    {WINOGRAD_F4, 4, 4, 128, 16, 1, true},      /* one tile, its samples split */
-    {WINOGRAD_F4, 1, 3, 17, 17, 1, false},      /* smaller than a tile */
-    {WINOGRAD_WHOLE_2, 2, 2, 32, 160, 1, true}, /* panels shared among the tasks */
-    {WINOGRAD_WHOLE_2, 2, 2, 19, 37, 1, false},
+    {WINOGRAD_4_3, WINOGRAD_4_3, 8, 8, 32, 32, true, true},    /* whole tiles */
+    {WINOGRAD_4_3, WINOGRAD_4_3, 13, 11, 20, 37, true, false}, /* cut tiles, no whole vectors */
+    {WINOGRAD_4_3, WINOGRAD_4_3, 9, 14, 16, 96, false, false}, /* no padding */
+    {WINOGRAD_4_3, WINOGRAD_4_3, 4, 4, 128, 16, true, true},   /* one tile, its samples split */
+    {WINOGRAD_4_3, WINOGRAD_4_3, 1, 3, 17, 17, true, false},   /* smaller than a tile */
+    {WINOGRAD_WHOLE_2, WINOGRAD_WHOLE_2, 2, 2, 32, 160, true, true}, /* tasks share panels */
+    {WINOGRAD_WHOLE_2, WINOGRAD_WHOLE_2, 2, 2, 19, 37, true, false},
+    {WINOGRAD_ONE, WINOGRAD_WHOLE_6, 6, 6, 32, 40, true, true},
+    {WINOGRAD_WHOLE_6, WINOGRAD_ONE, 6, 5, 21, 48, true, false},
+    {WINOGRAD_2_5, WINOGRAD_2_5, 13, 13, 16, 64, true, false},
+    {WINOGRAD_2_5, WINOGRAD_2_5, 8, 7, 24, 20, false, true},
+    {WINOGRAD_4_3, WINOGRAD_WHOLE_2, 5, 2, 16, 16, true, false}, /* another form along each axis */
 };
 
 static const KernelTarget TARGETS[] = {{16, 32}, {8, 16}, {4, 16}};
@@ -52,18 +57,28 @@ static float *numbers(Arena *arena, int64_t n, float scale, bool positive)
     return out;
 }
 
-/* (9*sc x dc), row-major, to the positions in the same order. */
+static WinogradForm form_of(const Shape4 *s)
+{
+    return (WinogradForm){&WINOGRAD_AXES[s->along_h], &WINOGRAD_AXES[s->along_w]};
+}
+
+static int64_t taps_of(const WinogradForm *form)
+{
+    return (int64_t)form->h->window * form->w->window;
+}
+
+/* (taps*sc x dc), row-major, to the positions in the same order. */
 static float *transformed(Arena *arena, const WinogradForm *form, const float *weights, int64_t sc,
                           int64_t dc)
 {
-    int n = kernel_winograd_positions(form);
+    int64_t n = kernel_winograd_positions(form), taps = taps_of(form);
     float *out = arena_array(arena, float, n *sc *dc);
     for (int64_t i = 0; i < sc * dc; i++) {
-        double window[9], positions[WINOGRAD_MAX_POSITIONS];
-        for (int t = 0; t < 9; t++)
+        double window[WINOGRAD_MAX_WINDOW], positions[WINOGRAD_MAX_POSITIONS];
+        for (int64_t t = 0; t < taps; t++)
             window[t] = weights[t * sc * dc + i];
         kernel_winograd_weights(form, window, positions);
-        for (int p = 0; p < n; p++)
+        for (int64_t p = 0; p < n; p++)
             out[p * sc * dc + i] = (float)positions[p];
     }
     return out;
@@ -81,31 +96,38 @@ typedef struct Data {
     float *x, *weights, *positions, *bias, *residual;
 } Data;
 
-static float *run(Arena *arena, KernelTarget target, const Shape4 *s, const Data *d, int64_t n,
-                  bool winograd)
+static ConvGeom geom_of(const Shape4 *s, int64_t n)
 {
+    WinogradForm form = form_of(s);
     ConvGeom g = {.n = n,
                   .sh = s->h,
                   .sw = s->w,
                   .sc = s->sc,
                   .dc = s->dc,
-                  .kh = 3,
-                  .kw = 3,
+                  .kh = form.h->window,
+                  .kw = form.w->window,
                   .stride_h = 1,
                   .stride_w = 1,
-                  .pad_t = s->pad,
-                  .pad_l = s->pad,
+                  .pad_t = s->padded ? form.h->window / 2 : 0,
+                  .pad_l = s->padded ? form.w->window / 2 : 0,
                   .up_h = 1,
                   .up_w = 1,
                   .dst_stride = s->dc};
-    g.dh = s->h + 2 * s->pad - 2;
-    g.dw = s->w + 2 * s->pad - 2;
+    g.dh = g.sh + 2 * g.pad_t - g.kh + 1;
+    g.dw = g.sw + 2 * g.pad_l - g.kw + 1;
+    return g;
+}
+
+static float *run(Arena *arena, KernelTarget target, const Shape4 *s, const Data *d, int64_t n,
+                  bool winograd)
+{
+    ConvGeom g = geom_of(s, n);
     ConvOptions o = {.bias = true, .residual = s->residual, .act = {.kind = ACT_RELU}};
     int64_t panel = kernel_panel(target, s->dc);
-    const WinogradForm *form = &WINOGRAD_FORMS[s->form];
+    WinogradForm form = form_of(s);
     Kernel *kernel = winograd ? kernel_winograd(arena, target, form, &g, &o, panel)
                               : kernel_conv(arena, target, &g, &o, panel);
-    int64_t rows = (winograd ? kernel_winograd_positions(form) : 9) * s->sc;
+    int64_t rows = (winograd ? kernel_winograd_positions(&form) : taps_of(&form)) * s->sc;
     float *weights = panels(arena, winograd ? d->positions : d->weights, rows, s->dc, panel);
     float *y = arena_array(arena, float, g.dh *g.dw *n * s->dc);
     void *args[] = {d->x, weights, y, panels(arena, d->bias, 1, s->dc, panel), d->residual};
@@ -138,26 +160,50 @@ static double distance(const float *a, const float *b, int64_t n)
 static void test_shape(const Shape4 *s, KernelTarget target)
 {
     Arena *arena = arena_create();
-    int64_t oh = s->h + 2 * s->pad - 2, ow = s->w + 2 * s->pad - 2;
+    WinogradForm form = form_of(s);
+    ConvGeom g = geom_of(s, BATCH);
+    int64_t pixels = g.dh * g.dw;
     Data d = {.x = numbers(arena, s->h * s->w * BATCH * s->sc, 1, true),
-              .weights = numbers(arena, 9 * s->sc * s->dc, 0.1f, false),
+              .weights = numbers(arena, taps_of(&form) * s->sc * s->dc, 0.1f, false),
               .bias = numbers(arena, s->dc, 0.5f, false),
-              .residual = numbers(arena, oh * ow * BATCH * s->dc, 1, false)};
-    d.positions = transformed(arena, &WINOGRAD_FORMS[s->form], d.weights, s->sc, s->dc);
+              .residual = numbers(arena, pixels * BATCH * s->dc, 1, false)};
+    d.positions = transformed(arena, &form, d.weights, s->sc, s->dc);
     const float *direct = run(arena, target, s, &d, BATCH, false);
     const float *fast = run(arena, target, s, &d, BATCH, true);
-    double rms = distance(fast, direct, oh * ow * BATCH * s->dc);
+    double rms = distance(fast, direct, pixels * BATCH * s->dc);
     Data two = d;
     two.x = first_samples(arena, d.x, s->h * s->w, 2, s->sc);
-    two.residual = first_samples(arena, d.residual, oh * ow, 2, s->dc);
+    two.residual = first_samples(arena, d.residual, pixels, 2, s->dc);
     const float *alone = run(arena, target, s, &two, 2, true);
-    bool same = memcmp(alone, first_samples(arena, fast, oh * ow, 2, s->dc),
-                       (size_t)(oh * ow * 2 * s->dc) * sizeof(float)) == 0;
-    ok(rms > 0 && rms < LIMIT, "%s, (%d,%d,%d) -> %d, %d lanes: rms %.2g",
-       WINOGRAD_FORMS[s->form].name, (int)s->h, (int)s->w, (int)s->sc, (int)s->dc, target.lanes,
-       rms);
+    bool same = memcmp(alone, first_samples(arena, fast, pixels, 2, s->dc),
+                       (size_t)(pixels * 2 * s->dc) * sizeof(float)) == 0;
+    ok(rms > 0 && rms < LIMIT, "%s by %s, (%d,%d,%d) -> %d, %d lanes: rms %.2g", form.h->name,
+       form.w->name, (int)s->h, (int)s->w, (int)s->sc, (int)s->dc, target.lanes, rms);
     ok(same, "the same bits in a batch of two");
     arena_destroy(arena);
+}
+
+/* Whether the convolution would be computed so. */
+static bool chosen(const ConvGeom *g, int64_t macs, WinogradAxisId along_h, WinogradAxisId along_w)
+{
+    WinogradForm form;
+    return kernel_winograd_form(g, macs, &form) && form.h == &WINOGRAD_AXES[along_h] &&
+           form.w == &WINOGRAD_AXES[along_w];
+}
+
+static void test_choice(void)
+{
+    WinogradForm form;
+    ConvGeom g = geom_of(&(Shape4){WINOGRAD_4_3, WINOGRAD_4_3, 16, 16, 2048, 64, true, false}, 8);
+    ok(chosen(&g, g.n * 256 * 9 * g.sc * g.dc, WINOGRAD_4_3, WINOGRAD_4_3), "2048 channels pay");
+    g.sc = 4096;
+    ok(!kernel_winograd_form(&g, g.n * 256 * 9 * g.sc * g.dc, &form),
+       "4096 do not fit on the stack");
+    g = geom_of(&(Shape4){WINOGRAD_WHOLE_2, WINOGRAD_WHOLE_2, 2, 2, 256, 256, true, false}, 8);
+    ok(chosen(&g, g.n * 16 * g.sc * g.dc, WINOGRAD_WHOLE_2, WINOGRAD_WHOLE_2),
+       "2 x 2 pixels have their own form");
+    g.stride_h = 2;
+    ok(!kernel_winograd_form(&g, g.n * 16 * g.sc * g.dc, &form), "none for a stride of 2");
 }
 
 int main(void)
@@ -165,31 +211,7 @@ int main(void)
     for (size_t i = 0; i < COUNT_OF(SHAPES); i++)
         for (size_t t = 0; t < COUNT_OF(TARGETS); t++)
             test_shape(&SHAPES[i], TARGETS[t]);
-    ConvGeom g = {.n = 8,
-                  .sh = 16,
-                  .sw = 16,
-                  .sc = 2048,
-                  .dh = 16,
-                  .dw = 16,
-                  .dc = 64,
-                  .kh = 3,
-                  .kw = 3,
-                  .stride_h = 1,
-                  .stride_w = 1,
-                  .pad_t = 1,
-                  .pad_l = 1,
-                  .up_h = 1,
-                  .up_w = 1,
-                  .dst_stride = 64};
-    ok(kernel_winograd_form(&g, g.n * 256 * 9 * g.sc * g.dc) == &WINOGRAD_FORMS[WINOGRAD_F4],
-       "2048 channels pay");
-    g.sc = 4096;
-    ok(!kernel_winograd_form(&g, g.n * 256 * 9 * g.sc * g.dc), "4096 do not fit on the stack");
-    g.sc = 256;
-    g.dc = g.dst_stride = 256;
-    g.sh = g.sw = g.dh = g.dw = 2;
-    ok(kernel_winograd_form(&g, g.n * 16 * g.sc * g.dc) == &WINOGRAD_FORMS[WINOGRAD_WHOLE_2],
-       "2 x 2 pixels have their own form");
+    test_choice();
     points_end();
     return 0;
 }

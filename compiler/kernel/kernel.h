@@ -60,19 +60,21 @@ int64_t kernel_panel_size(int64_t rows, int64_t cols, int64_t panel);
 /* src, weights (kh*kw*sc x dc, panels), dst[, bias][, residual] */
 Kernel *kernel_conv(Arena *arena, KernelTarget target, const ConvGeom *geom,
                     const ConvOptions *options, int64_t panel);
-/* The same by a form of Winograd's (kernel_winograd_form.c), for windows of 3 x 3 and stride 1;
- * weights are (positions*sc x dc). */
-typedef struct WinogradForm WinogradForm;
-Kernel *kernel_winograd(Arena *arena, KernelTarget target, const WinogradForm *form,
-                        const ConvGeom *geom, const ConvOptions *options, int64_t panel);
-/* The form that is expected to be fastest; NULL: kernel_conv, which takes the time of `macs`
- * multiply-adds. */
-const WinogradForm *kernel_winograd_form(const ConvGeom *geom, int64_t macs);
-/* A window of 3 x 3 weights (row-major) to the positions that kernel_winograd multiplies with. */
-enum { WINOGRAD_MAX_POSITIONS = 36 };
-int kernel_winograd_positions(const WinogradForm *form);
-void kernel_winograd_weights(const WinogradForm *form, const double window[9],
-                             double positions[WINOGRAD_MAX_POSITIONS]);
+/* The same for stride 1 with fewer products, by a form of Winograd's along each axis
+ * (kernel_winograd_form.c); weights are (positions*sc x dc). */
+typedef struct WinogradAxis WinogradAxis;
+typedef struct WinogradForm {
+    const WinogradAxis *h, *w;
+} WinogradForm;
+Kernel *kernel_winograd(Arena *arena, KernelTarget target, WinogradForm form, const ConvGeom *geom,
+                        const ConvOptions *options, int64_t panel);
+/* The form that is expected to be fastest; false: none is faster than kernel_conv, which takes the
+ * time of `macs` multiply-adds. */
+bool kernel_winograd_form(const ConvGeom *geom, int64_t macs, WinogradForm *form);
+/* A window of weights (row-major) to the positions that kernel_winograd multiplies with. */
+enum { WINOGRAD_MAX_POSITIONS = 36, WINOGRAD_MAX_WINDOW = 25 };
+int64_t kernel_winograd_positions(const WinogradForm *form);
+void kernel_winograd_weights(const WinogradForm *form, const double *window, double *positions);
 /* Gradient of the weights, consumed by the optimizer while in registers; geom is the forward one.
  * src, dst gradient, weights, hyper[, slots...] */
 Kernel *kernel_conv_update(Arena *arena, KernelTarget target, const ConvGeom *geom, int64_t panel,

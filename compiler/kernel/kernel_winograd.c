@@ -1,5 +1,5 @@
-/* kernel_winograd.c - convolutions of window 3 x 3 and stride 1 with fewer products than the direct
- * sum: by the forms of kernel_winograd_form.c.
+/* kernel_winograd.c - convolutions of stride 1 with fewer products than the direct sum: along each
+ * axis by a form of kernel_winograd_form.c.
  *
  * Weights come transformed, in panels, the positions standing where taps stand otherwise. A task
  * takes blocks of rows, a row being a sample of an output tile, and a share of the panels. It
@@ -22,7 +22,8 @@ enum {
 
 typedef struct Winograd {
     KB *kb;
-    const WinogradForm *form;
+    const WinogradAxis *h, *w;
+    int64_t positions;
     ConvGeom g;
     ConvOptions o;
     int64_t panel;
@@ -47,11 +48,6 @@ typedef struct Place {
     KVal y, x, sample, row;
     const Columns *cols; /* of the output; NULL: the input's transform */
 } Place;
-
-static int64_t square(int64_t n)
-{
-    return n * n;
-}
 
 /* ------------------------------------------------------------------ conditions */
 
@@ -84,10 +80,10 @@ static void tile_cases(const Winograd *w, const Place *at, bool always, KVal ins
 /* -------------------------------------------------------------------- input */
 
 /* First pixel that a tile at `tile` reads, along an axis with padding `pad`. */
-static KVal first_pixel(const Winograd *w, KVal tile, int64_t pad)
+static KVal first_pixel(KB *kb, const WinogradAxis *axis, KVal tile, int64_t pad)
 {
-    KVal at = kb_imulc(w->kb, tile, w->form->out);
-    return w->form->whole ? at : kb_iaddc(w->kb, at, -pad);
+    KVal at = kb_imulc(kb, tile, axis->out);
+    return axis->whole ? at : kb_iaddc(kb, at, -pad);
 }
 
 /* The vector at `index` of the input; zero where, of the pixel (y, x), nothing is. */
@@ -109,25 +105,25 @@ static void input_vector(const Winograd *w, const Place *at, KVal sample, KVal c
 {
     KB *kb = w->kb;
     const ConvGeom *g = &w->g;
-    const WinogradForm *form = w->form;
-    KVal y0 = first_pixel(w, at->y, g->pad_t), x0 = first_pixel(w, at->x, g->pad_l);
+    const WinogradAxis *h = w->h, *v = w->w;
+    KVal y0 = first_pixel(kb, h, at->y, g->pad_t), x0 = first_pixel(kb, v, at->x, g->pad_l);
     KVal from = kb_imad(kb, kb_iadd(kb, at->sample, sample), g->sc, channel);
     int64_t pixel = g->n * g->sc;
     from = kb_imad(kb, kb_imad(kb, y0, g->sw, x0), pixel, from);
-    KVal mid[WINOGRAD_MAX_IN][WINOGRAD_MAX_IN], d[WINOGRAD_MAX_IN], t[WINOGRAD_MAX_IN];
-    for (int j = 0; j < form->in; j++) {
-        for (int i = 0; i < form->in; i++)
+    KVal mid[WINOGRAD_MAX_AXIS][WINOGRAD_MAX_AXIS], d[WINOGRAD_MAX_AXIS], t[WINOGRAD_MAX_AXIS];
+    for (int j = 0; j < v->in; j++) {
+        for (int i = 0; i < h->in; i++)
             d[i] = input_pixel(w, kb_iaddc(kb, from, (i * g->sw + j) * pixel), kb_iaddc(kb, y0, i),
                                kb_iaddc(kb, x0, j), active, guarded);
-        form->input(kb, d, t);
-        for (int i = 0; i < form->positions; i++)
+        h->input(kb, d, t);
+        for (int i = 0; i < h->positions; i++)
             mid[i][j] = t[i];
     }
     KVal to = kb_imad(kb, kb_iadd(kb, at->row, sample), g->sc, channel);
-    for (int i = 0; i < form->positions; i++) {
-        form->input(kb, mid[i], t);
-        for (int j = 0; j < form->positions; j++)
-            kb_store(kb, w->in, kb_iaddc(kb, to, (i * form->positions + j) * w->in_pitch), t[j],
+    for (int i = 0; i < h->positions; i++) {
+        v->input(kb, mid[i], t);
+        for (int j = 0; j < v->positions; j++)
+            kb_store(kb, w->in, kb_iaddc(kb, to, (i * v->positions + j) * w->in_pitch), t[j],
                      active);
     }
 }
@@ -159,8 +155,7 @@ static void product_tile(const Winograd *w, KVal position, KVal row0, int rows, 
         for (int v = 0; v < vectors; v++)
             tile_at(&tile, r, v) = kb_var(kb, kb_f(kb, 0, w->lanes));
     KVal a = kb_imad(kb, position, w->in_pitch, kb_imulc(kb, row0, w->g.sc));
-    KVal b =
-        kb_imulc(kb, kb_imad(kb, panel, square(w->form->positions), position), w->g.sc * w->panel);
+    KVal b = kb_imulc(kb, kb_imad(kb, panel, w->positions, position), w->g.sc * w->panel);
     KVal k = kb_for(kb, kb_i(kb, 0), kb_i(kb, w->g.sc), 1);
     tile_fma(kb, &tile, w->in, kb_iadd(kb, a, k), w->g.sc, w->weights, kb_imad(kb, k, w->panel, b));
     kb_end(kb);
@@ -183,7 +178,7 @@ static void product_panel(const Winograd *w, KernelTarget target, KVal panel, in
     int64_t rows = w->tiles * w->samples;
     int tile_rows = product_rows(w, target, vectors);
     int64_t full = rows / tile_rows, rest = rows % tile_rows;
-    KVal position = kb_for(kb, kb_i(kb, 0), kb_i(kb, square(w->form->positions)), 1);
+    KVal position = kb_for(kb, kb_i(kb, 0), kb_i(kb, w->positions), 1);
     KVal t = kb_for_n(kb, full);
     product_tile(w, position, kb_imulc(kb, t, tile_rows), tile_rows, panel, vectors);
     kb_end_n(kb, full);
@@ -213,23 +208,23 @@ static void output_vector(const Winograd *w, const Place *at, KVal s, bool guard
     KB *kb = w->kb;
     const Columns *cols = at->cols;
     const ConvGeom *g = &w->g;
-    const WinogradForm *form = w->form;
+    const WinogradAxis *h = w->h, *v = w->w;
     KVal from = kb_imad(kb, kb_iadd(kb, at->row, s), w->panel, cols->from);
-    KVal y0 = kb_imulc(kb, at->y, form->out), x0 = kb_imulc(kb, at->x, form->out);
+    KVal y0 = kb_imulc(kb, at->y, h->out), x0 = kb_imulc(kb, at->x, v->out);
     KVal sample = kb_iadd(kb, at->sample, s);
-    KVal mid[WINOGRAD_MAX_IN][WINOGRAD_MAX_IN], m[WINOGRAD_MAX_IN], y[WINOGRAD_MAX_IN];
-    for (int j = 0; j < form->positions; j++) {
-        for (int i = 0; i < form->positions; i++)
-            m[i] = kb_load(kb, w->out, kb_iaddc(kb, from, (i * form->positions + j) * w->out_pitch),
+    KVal mid[WINOGRAD_MAX_AXIS][WINOGRAD_MAX_AXIS], m[WINOGRAD_MAX_AXIS], y[WINOGRAD_MAX_AXIS];
+    for (int j = 0; j < v->positions; j++) {
+        for (int i = 0; i < h->positions; i++)
+            m[i] = kb_load(kb, w->out, kb_iaddc(kb, from, (i * v->positions + j) * w->out_pitch),
                            w->lanes, w->lanes);
-        form->output(kb, m, y);
-        for (int i = 0; i < form->out; i++)
+        h->output(kb, m, y);
+        for (int i = 0; i < h->out; i++)
             mid[i][j] = y[i];
     }
-    for (int i = 0; i < form->out; i++) {
-        form->output(kb, mid[i], y);
+    for (int i = 0; i < h->out; i++) {
+        v->output(kb, mid[i], y);
         KVal pixel = kb_imad(kb, kb_iaddc(kb, y0, i), g->dw, x0);
-        for (int j = 0; j < form->out; j++) {
+        for (int j = 0; j < v->out; j++) {
             if (guarded)
                 kb_if(kb, kb_iop(kb, K_IAND, within(kb, kb_iaddc(kb, y0, i), 1, g->dh),
                                  within(kb, kb_iaddc(kb, x0, j), 1, g->dw)));
@@ -263,18 +258,23 @@ static Place place_of(const Winograd *w, KVal block, KVal i, const Columns *cols
                    .cols = cols};
 }
 
+/* All tiles read pixels of the image alone. */
+static bool reads_inside(const WinogradAxis *axis, int64_t tiles, int64_t pad, int64_t src)
+{
+    return axis->whole || (pad == 0 && (tiles - 1) * axis->out + axis->in <= src);
+}
+
 static void block_input(const Winograd *w, KVal block)
 {
     KB *kb = w->kb;
     const ConvGeom *g = &w->g;
-    int out = w->form->out, in = w->form->in;
-    bool always =
-        w->form->whole || (g->pad_t == 0 && g->pad_l == 0 && (w->tiles_h - 1) * out + in <= g->sh &&
-                           (w->tiles_w - 1) * out + in <= g->sw);
+    bool always = reads_inside(w->h, w->tiles_h, g->pad_t, g->sh) &&
+                  reads_inside(w->w, w->tiles_w, g->pad_l, g->sw);
     KVal i = kb_for_n(kb, w->tiles);
     Place at = place_of(w, block, i, NULL);
-    KVal inside = kb_iop(kb, K_IAND, within(kb, first_pixel(w, at.y, g->pad_t), in, g->sh),
-                         within(kb, first_pixel(w, at.x, g->pad_l), in, g->sw));
+    KVal y = first_pixel(kb, w->h, at.y, g->pad_t), x = first_pixel(kb, w->w, at.x, g->pad_l);
+    KVal inside =
+        kb_iop(kb, K_IAND, within(kb, y, w->h->in, g->sh), within(kb, x, w->w->in, g->sw));
     tile_cases(w, &at, always, inside, input_tile);
     kb_end_n(kb, w->tiles);
 }
@@ -286,10 +286,10 @@ static void block_output(const Winograd *w, KVal block, const Columns *cols)
     const ConvGeom *g = &w->g;
     KVal i = kb_for_n(kb, w->tiles);
     Place at = place_of(w, block, i, cols);
-    int out = w->form->out;
-    KVal inside = kb_iop(kb, K_IAND, within(kb, kb_imulc(kb, at.y, out), out, g->dh),
-                         within(kb, kb_imulc(kb, at.x, out), out, g->dw));
-    tile_cases(w, &at, g->dh % out == 0 && g->dw % out == 0, inside, output_tile);
+    int oh = w->h->out, ow = w->w->out;
+    KVal inside = kb_iop(kb, K_IAND, within(kb, kb_imulc(kb, at.y, oh), oh, g->dh),
+                         within(kb, kb_imulc(kb, at.x, ow), ow, g->dw));
+    tile_cases(w, &at, g->dh % oh == 0 && g->dw % ow == 0, inside, output_tile);
     kb_end_n(kb, w->tiles);
 }
 
@@ -335,16 +335,29 @@ static void block_body(const Winograd *w, KernelTarget target, KVal block, KVal 
 /* ------------------------------------------------------------------- the kernel */
 
 /* What one row of a block takes of the task's own memory. */
-static int64_t row_bytes(const WinogradForm *form, int64_t channels, int64_t panel)
+static int64_t row_bytes(int64_t positions, int64_t channels, int64_t panel)
 {
-    return square(form->positions) * (int64_t)sizeof(float) * (channels + panel);
+    return positions * (int64_t)sizeof(float) * (channels + panel);
+}
+
+/* Vector operations of the transforms of a tile, loads and stores included. */
+static int64_t input_ops(const WinogradAxis *h, const WinogradAxis *w)
+{
+    return h->in * w->in + w->in * h->input_ops + h->positions * w->input_ops +
+           h->positions * w->positions;
+}
+
+static int64_t output_ops(const WinogradAxis *h, const WinogradAxis *w)
+{
+    return h->positions * w->positions + w->positions * h->output_ops + h->out * w->output_ops +
+           h->out * w->out;
 }
 
 /* Rows of a block: as many as fit LOCAL_BYTES, whole tiles or an even part of one's samples. */
 static void choose_block(Winograd *w)
 {
     const ConvGeom *g = &w->g;
-    int64_t rows = LOCAL_BYTES / row_bytes(w->form, g->sc, w->panel);
+    int64_t rows = LOCAL_BYTES / row_bytes(w->positions, g->sc, w->panel);
     rows = rows > MAX_BLOCK_ROWS ? MAX_BLOCK_ROWS : rows;
     check_bug(rows >= 1);
     int64_t total = w->tiles_h * w->tiles_w;
@@ -366,8 +379,8 @@ static void choose_block(Winograd *w)
 static void share_panels(Winograd *w)
 {
     int64_t panels = (w->g.dc + w->panel - 1) / w->panel, most = MAX_GROUPS / w->n_blocks;
-    int64_t products = square(w->form->positions) * w->g.dc;
-    int64_t groups = products / (INPUT_SHARE * w->form->input_ops);
+    int64_t products = w->positions * w->g.dc;
+    int64_t groups = products / (INPUT_SHARE * input_ops(w->h, w->w));
     groups = groups < most ? groups : most;
     w->panels = split_even(panels, groups < 1 ? 1 : groups);
 }
@@ -377,44 +390,59 @@ static int64_t stream_ops(int64_t floats)
     return floats / VECTOR * STREAM_OPS;
 }
 
-static bool fits(const WinogradForm *form, const ConvGeom *g)
+static bool axis_fits(const WinogradAxis *axis, int64_t window, int64_t src, int64_t dst,
+                      int64_t pad)
 {
-    bool whole = g->sh == form->in && g->sw == form->in && g->dh == form->out &&
-                 g->dw == form->out && g->pad_t == 1 && g->pad_l == 1;
-    return g->kh == 3 && g->kw == 3 && g->stride_h == 1 && g->stride_w == 1 && g->up_h == 1 &&
-           g->up_w == 1 && g->sc >= VECTOR && g->dc >= VECTOR &&
-           row_bytes(form, g->sc, MAX_PANEL) <= LOCAL_BYTES && (whole || !form->whole);
+    bool whole = src == axis->in && dst == axis->out && pad == axis->window / 2;
+    return axis->window == window && (whole || !axis->whole);
+}
+
+static bool fits(const WinogradForm *f, const ConvGeom *g)
+{
+    return g->kh * g->kw <= WINOGRAD_MAX_WINDOW &&
+           kernel_winograd_positions(f) <= WINOGRAD_MAX_POSITIONS && g->stride_h == 1 &&
+           g->stride_w == 1 && g->up_h == 1 && g->up_w == 1 && g->sc >= VECTOR && g->dc >= VECTOR &&
+           row_bytes(kernel_winograd_positions(f), g->sc, MAX_PANEL) <= LOCAL_BYTES &&
+           axis_fits(f->h, g->kh, g->sh, g->dh, g->pad_t) &&
+           axis_fits(f->w, g->kw, g->sw, g->dw, g->pad_l);
+}
+
+static int64_t tiles_along(const WinogradAxis *axis, int64_t dst)
+{
+    return (dst + axis->out - 1) / axis->out;
 }
 
 /* Vector operations of a convolution by a form. */
-static int64_t form_ops(const WinogradForm *form, const ConvGeom *g)
+static int64_t form_ops(const WinogradForm *f, const ConvGeom *g)
 {
-    int64_t tiles = (g->dh + form->out - 1) / form->out * ((g->dw + form->out - 1) / form->out);
-    int64_t products = square(form->positions) * g->sc * g->dc;
-    int64_t row = products + form->input_ops * g->sc + form->output_ops * g->dc;
+    int64_t tiles = tiles_along(f->h, g->dh) * tiles_along(f->w, g->dw);
+    int64_t products = kernel_winograd_positions(f) * g->sc * g->dc;
+    int64_t row = products + input_ops(f->h, f->w) * g->sc + output_ops(f->h, f->w) * g->dc;
     return tiles * g->n * row / VECTOR + stream_ops(products);
 }
 
-const WinogradForm *kernel_winograd_form(const ConvGeom *g, int64_t macs)
+bool kernel_winograd_form(const ConvGeom *g, int64_t macs, WinogradForm *form)
 {
-    int64_t direct = macs / VECTOR + stream_ops(9 * g->sc * g->dc), least = direct / 5 * 4;
-    const WinogradForm *best = NULL;
-    for (int f = 0; f < N_WINOGRAD_FORMS; f++) {
-        const WinogradForm *form = &WINOGRAD_FORMS[f];
-        if (!fits(form, g) || form_ops(form, g) >= least)
+    int64_t direct = macs / VECTOR + stream_ops(g->kh * g->kw * g->sc * g->dc);
+    int64_t least = direct / 5 * 4;
+    bool found = false;
+    for (int i = 0; i < N_WINOGRAD_AXES * N_WINOGRAD_AXES; i++) {
+        WinogradForm f = {&WINOGRAD_AXES[i / N_WINOGRAD_AXES], &WINOGRAD_AXES[i % N_WINOGRAD_AXES]};
+        if (!fits(&f, g) || form_ops(&f, g) >= least)
             continue;
-        least = form_ops(form, g);
-        best = form;
+        least = form_ops(&f, g);
+        *form = f;
+        found = true;
     }
-    return best;
+    return found;
 }
 
 /* Taps inside of the image, of all output pixels along an axis. */
-static int64_t live_taps(int64_t dst, int64_t src, int64_t pad)
+static int64_t live_taps(int64_t dst, int64_t window, int64_t src, int64_t pad)
 {
     int64_t n = 0;
     for (int64_t o = 0; o < dst; o++)
-        for (int64_t k = 0; k < 3; k++)
+        for (int64_t k = 0; k < window; k++)
             n += o - pad + k >= 0 && o - pad + k < src;
     return n;
 }
@@ -423,45 +451,53 @@ static int64_t live_taps(int64_t dst, int64_t src, int64_t pad)
 static double expected_share(const Winograd *w, KernelTarget target)
 {
     const ConvGeom *g = &w->g;
-    int64_t positions = square(w->form->positions), rows = w->tiles * w->samples;
+    int64_t rows = w->tiles * w->samples;
     int tile_rows = product_rows(w, target, (int)(w->panel / w->lanes));
-    double direct = (double)(live_taps(g->dh, g->sh, g->pad_t) * live_taps(g->dw, g->sw, g->pad_l) *
-                             g->n * g->sc * g->dc);
-    double products = (double)(positions * g->sc * g->dc) /
+    double direct = (double)(live_taps(g->dh, g->kh, g->sh, g->pad_t) *
+                             live_taps(g->dw, g->kw, g->sw, g->pad_l) * g->n * g->sc * g->dc);
+    double products = (double)(w->positions * g->sc * g->dc) /
                       tile_share(rows, tile_rows, g->dc, w->panel, w->lanes);
     double transforms =
-        (double)(w->form->input_ops * g->sc * w->panels.groups + w->form->output_ops * g->dc);
+        (double)(input_ops(w->h, w->w) * g->sc * w->panels.groups + output_ops(w->h, w->w) * g->dc);
     return direct / ((products + transforms) * (double)(w->n_blocks * rows));
 }
 
-Kernel *kernel_winograd(Arena *arena, KernelTarget target, const WinogradForm *form,
-                        const ConvGeom *geom, const ConvOptions *options, int64_t panel)
+Kernel *kernel_winograd(Arena *arena, KernelTarget target, WinogradForm form, const ConvGeom *geom,
+                        const ConvOptions *options, int64_t panel)
 {
-    Winograd w = {.form = form, .g = *geom, .o = *options, .panel = panel, .lanes = target.lanes};
-    w.tiles_h = (geom->dh + form->out - 1) / form->out;
-    w.tiles_w = (geom->dw + form->out - 1) / form->out;
+    Winograd w = {.h = form.h,
+                  .w = form.w,
+                  .positions = kernel_winograd_positions(&form),
+                  .g = *geom,
+                  .o = *options,
+                  .panel = panel,
+                  .lanes = target.lanes,
+                  .tiles_h = tiles_along(form.h, geom->dh),
+                  .tiles_w = tiles_along(form.w, geom->dw)};
     choose_block(&w);
     share_panels(&w);
     Split split = split_even(w.n_blocks, MAX_GROUPS / w.panels.groups);
     KB *kb = w.kb = kb_begin(arena, "winograd", split.groups * w.panels.groups);
     kb_share(kb, expected_share(&w, target));
-    kb_title(kb,
-             "convolution (%lld,%lld,%lld,%lld) -> (%lld,%lld,%lld,%lld), %s, blocks of %lld rows",
-             (long long)geom->sh, (long long)geom->sw, (long long)geom->n, (long long)geom->sc,
-             (long long)geom->dh, (long long)geom->dw, (long long)geom->n, (long long)geom->dc,
-             form->name, (long long)(w.tiles * w.samples));
-    int64_t positions = square(form->positions);
+    kb_title(
+        kb,
+        "convolution (%lld,%lld,%lld,%lld) -> (%lld,%lld,%lld,%lld), window %lldx%lld, Winograd "
+        "%s by %s, blocks of %lld rows",
+        (long long)geom->sh, (long long)geom->sw, (long long)geom->n, (long long)geom->sc,
+        (long long)geom->dh, (long long)geom->dw, (long long)geom->n, (long long)geom->dc,
+        (long long)geom->kh, (long long)geom->kw, form.h->name, form.w->name,
+        (long long)(w.tiles * w.samples));
     w.src = kb_buffer(kb, "x", KE_F32, geom->sh * geom->sw * geom->n * geom->sc, false);
-    w.weights =
-        kb_buffer(kb, "w", KE_F32, kernel_panel_size(positions * geom->sc, geom->dc, panel), false);
+    w.weights = kb_buffer(kb, "w", KE_F32,
+                          kernel_panel_size(w.positions * geom->sc, geom->dc, panel), false);
     w.dst = kb_buffer(kb, "y", KE_F32, geom->dh * geom->dw * geom->n * geom->dst_stride, true);
     if (options->bias)
         w.bias = kb_buffer(kb, "bias", KE_F32, kernel_panel_size(1, geom->dc, panel), false);
     if (options->residual)
         w.residual =
             kb_buffer(kb, "residual", KE_F32, geom->dh * geom->dw * geom->n * geom->dc, false);
-    w.in = kb_local(kb, "in", positions * w.in_pitch);
-    w.out = kb_local(kb, "out", positions * w.out_pitch);
+    w.in = kb_local(kb, "in", w.positions * w.in_pitch);
+    w.out = kb_local(kb, "out", w.positions * w.out_pitch);
     KVal task = kb_task(kb), blocks = kb_idivc(kb, task, w.panels.groups),
          panels = kb_iremc(kb, task, w.panels.groups);
     KVal block = kb_for(kb, split_lo(kb, split, blocks), split_hi(kb, split, blocks), 1);

@@ -1,23 +1,30 @@
-/* kernel_winograd.h - forms of Winograd's convolution: what is multiplied instead of pixels and
- * weights. */
+/* kernel_winograd.h - forms of Winograd's convolution along an axis: what is multiplied instead of
+ * pixels and weights. */
 #ifndef GRAFT_KERNEL_WINOGRAD_H
 #define GRAFT_KERNEL_WINOGRAD_H
 
 #include "compiler/kernel/kernel.h"
 
-enum { WINOGRAD_F4, WINOGRAD_WHOLE_2, N_WINOGRAD_FORMS, WINOGRAD_MAX_IN = 6 };
+typedef enum {
+    WINOGRAD_ONE,     /* a window of one: nothing to save */
+    WINOGRAD_4_3,     /* F(4, 3): tiles of 4 outputs, window of 3 */
+    WINOGRAD_2_5,     /* F(2, 5) */
+    WINOGRAD_WHOLE_2, /* an axis of 2 pixels, window of 3 */
+    WINOGRAD_WHOLE_6, /* an axis of 6 pixels, window of 7 */
+    N_WINOGRAD_AXES
+} WinogradAxisId;
 
-/* A form works along both axes of the image in turn; the numbers are those of one axis. */
-struct WinogradForm {
+enum { WINOGRAD_MAX_AXIS = 18 }; /* pixels, positions */
+
+struct WinogradAxis {
     const char *name;
-    int out, in, positions; /* pixels of an output tile; pixels of its input; products */
-    bool whole;             /* the input is the image, whose padding of one pixel counts as zero */
-    int64_t input_ops, output_ops; /* of both axes: vector operations for a tile, loads and stores
-                                      included */
+    int window, out, in, positions; /* pixels of an output tile; pixels of its input; products */
+    bool whole; /* the tile is the whole axis, and the padding of window / 2 counts as zero */
+    int64_t input_ops, output_ops; /* vector operations */
     void (*input)(KB *kb, const KVal *pixels, KVal *positions);
     void (*output)(KB *kb, const KVal *positions, KVal *pixels);
-    const double (*weights)[3]; /* by position */
+    const double *weights; /* (positions x window) */
 };
-extern const WinogradForm WINOGRAD_FORMS[N_WINOGRAD_FORMS];
+extern const WinogradAxis WINOGRAD_AXES[N_WINOGRAD_AXES];
 
 #endif

@@ -1,18 +1,20 @@
-/* kernel_winograd_form.c - the forms:
+/* kernel_winograd_form.c - the forms, along one axis; an image takes one along each:
  *
  *     Y = A' [(G g G') * (B' d B)] A
  *
- * with G of the weights, B' of the input's pixels, A' of the products, A, B and G standing for one
- * axis (A. Lavin, S. Gray, "Fast algorithms for convolutional neural networks", 2016).
+ * with G of the weights, B' of the input's pixels, A' of the products, each of its axis (A. Lavin,
+ * S. Gray, "Fast algorithms for convolutional neural networks", 2016).
  *
- * F(4x4, 3x3): an output of 4 x 4 pixels takes 36 products a pair of channels where 144
+ * F(4, 3), twice: an output of 4 x 4 pixels takes 36 products a pair of channels where 144
  * multiply-adds would be needed. The points of interpolation are 0, P, -P, Q, -Q and infinity. With
  * P = 5/8 and Q = 3/2 a sum over 64 channels has 0.4 times the error that the usual 1 and 2 give,
- * and twice that of the direct sum.
+ * and twice that of the direct sum. F(2, 5) has the same points and so the same B'.
  *
- * A whole image of 2 x 2 pixels, padded by one: along an axis y0 = g1 d0 + g2 d1 and y1 = g0 d0 +
- * g1 d1. With m = g1 (d0 + d1) these are m + (g2 - g1) d1 and m + (g0 - g1) d0: three products
- * where there would be four, nine of sixteen along both. */
+ * The others are products of Toeplitz matrices with vectors, in which only the pixels of a whole
+ * axis count and no padding. Two pixels, window of 3: y0 = g1 d0 + g2 d1, y1 = g0 d0 + g1 d1. With
+ * m = g1 (d0 + d1) these are m + (g2 - g1) d1 and m + (g0 - g1) d0: three products for four. Six
+ * pixels, window of 7: the same for halves of three pixels, and for those the six products of
+ * Karatsuba's rule transposed: eighteen for thirty. */
 #include "compiler/base/base.h"
 #include "compiler/kernel/kernel_winograd.h"
 
@@ -36,13 +38,13 @@ static KVal sub(KB *kb, KVal a, KVal b)
     return kb_fop(kb, K_FSUB, a, b);
 }
 
-/* ---------------------------------------------------------------------- F(4, 3) */
+/* -------------------------------------------------------------- F(4, 3) and F(2, 5) */
 
 #define P 0.625f
 #define Q 1.5f
 
 /* The rows of B' are the coefficients of the product of (x - q) over the other points q. */
-static void input_f4(KB *kb, const KVal *d, KVal *t)
+static void input_6(KB *kb, const KVal *d, KVal *t)
 {
     const float a2 = P * P, b2 = Q * Q;
     t[0] = fma_c(kb, a2 * b2, d[0], fma_c(kb, -(a2 + b2), d[2], d[4]));
@@ -57,7 +59,7 @@ static void input_f4(KB *kb, const KVal *d, KVal *t)
 }
 
 /* Row i of A' has the powers i of the points; infinity counts in the last. */
-static void output_f4(KB *kb, const KVal *m, KVal *y)
+static void output_4(KB *kb, const KVal *m, KVal *y)
 {
     KVal even_p = add(kb, m[1], m[2]), odd_p = sub(kb, m[1], m[2]);
     KVal even_q = add(kb, m[3], m[4]), odd_q = sub(kb, m[3], m[4]);
@@ -67,15 +69,36 @@ static void output_f4(KB *kb, const KVal *m, KVal *y)
     y[3] = fma_c(kb, Q * Q * Q, odd_q, fma_c(kb, P * P * P, odd_p, m[5]));
 }
 
-/* of a point: 1, p, p^2, over the product of its distances to the other points */
-#define ROW(p, d)                                                   \
-    {                                                               \
-        1 / (double)(d), (p) / (double)(d), (p) * (p) / (double)(d) \
-    }
+static void output_2(KB *kb, const KVal *m, KVal *y)
+{
+    KVal even = add(kb, add(kb, m[1], m[2]), add(kb, m[3], m[4]));
+    y[0] = add(kb, m[0], even);
+    KVal odd_p = sub(kb, m[1], m[2]), odd_q = sub(kb, m[3], m[4]);
+    y[1] = fma_c(kb, Q, odd_q, fma_c(kb, P, odd_p, m[5]));
+}
+
+/* of a point: 1, p, p^2, ... over the product of its distances to the other points */
+#define ROW_3(p, d) 1 / (double)(d), (p) / (double)(d), (p) * (p) / (double)(d)
+#define ROW_5(p, d) ROW_3(p, d), (p) * (p) * (p) / (double)(d), (p) * (p) * (p) * (p) / (double)(d)
+#define D_0 (P * P * Q * Q)
 #define D_P (2 * P * P * (P * P - Q * Q))
 #define D_Q (2 * Q * Q * (Q * Q - P * P))
-static const double WEIGHTS_F4[6][3] = {ROW(0, P *P *Q *Q), ROW(P, D_P),  ROW(-P, D_P),
-                                        ROW(Q, D_Q),        ROW(-Q, D_Q), {0, 0, 1}};
+/* clang-format off */
+static const double WEIGHTS_4_3[6 * 3] = {
+    ROW_3(0, D_0), ROW_3(P, D_P), ROW_3(-P, D_P), ROW_3(Q, D_Q), ROW_3(-Q, D_Q), 0, 0, 1};
+static const double WEIGHTS_2_5[6 * 5] = {
+    ROW_5(0, D_0), ROW_5(P, D_P), ROW_5(-P, D_P), ROW_5(Q, D_Q), ROW_5(-Q, D_Q), 0, 0, 0, 0, 1};
+/* clang-format on */
+
+/* ------------------------------------------------------------------ a window of 1 */
+
+static void pass_on(KB *kb, const KVal *from, KVal *to)
+{
+    (void)kb;
+    to[0] = from[0];
+}
+
+static const double WEIGHTS_ONE[1] = {1};
 
 /* ---------------------------------------------------------------- 2 pixels in all */
 
@@ -92,48 +115,151 @@ static void output_whole_2(KB *kb, const KVal *m, KVal *y)
     y[1] = add(kb, m[0], m[2]);
 }
 
-static const double WEIGHTS_WHOLE_2[3][3] = {{0, 1, 0}, {0, -1, 1}, {1, -1, 0}};
+/* clang-format off */
+static const double WEIGHTS_WHOLE_2[3 * 3] = {
+    0, 1, 0,
+    0, -1, 1,
+    1, -1, 0};
+/* clang-format on */
+
+/* ---------------------------------------------------------------- 6 pixels in all */
+
+/* Of three pixels: themselves and their sums in pairs. */
+static void input_3(KB *kb, const KVal d[3], KVal t[6])
+{
+    for (int i = 0; i < 3; i++)
+        t[i] = d[i];
+    t[3] = add(kb, d[0], d[1]);
+    t[4] = add(kb, d[0], d[2]);
+    t[5] = add(kb, d[1], d[2]);
+}
+
+static void output_3(KB *kb, const KVal m[6], KVal y[3])
+{
+    y[0] = add(kb, add(kb, m[2], m[4]), m[5]);
+    y[1] = add(kb, add(kb, m[1], m[3]), m[5]);
+    y[2] = add(kb, add(kb, m[0], m[3]), m[4]);
+}
+
+static void input_whole_6(KB *kb, const KVal *d, KVal *t)
+{
+    KVal sums[3];
+    for (int i = 0; i < 3; i++)
+        sums[i] = add(kb, d[i], d[3 + i]);
+    input_3(kb, sums, t);
+    input_3(kb, d + 3, t + 6);
+    input_3(kb, d, t + 12);
+}
+
+static void output_whole_6(KB *kb, const KVal *m, KVal *y)
+{
+    KVal parts[3][3];
+    for (int i = 0; i < 3; i++)
+        output_3(kb, m + 6 * i, parts[i]);
+    for (int i = 0; i < 3; i++) {
+        y[i] = add(kb, parts[0][i], parts[1][i]);
+        y[3 + i] = add(kb, parts[0][i], parts[2][i]);
+    }
+}
+
+/* Weights with the diagonals z0 .. z4 of a 3 x 3 matrix, z2 the main one: z0 - z1 - z2, z2 - z1 -
+ * z3, z4 - z2 - z3, z1, z2, z3. The middle matrix has z = g1 .. g5; the right one g4, g5, g6, 0, 0;
+ * the left one 0, 0, g0, g1, g2; of these two the middle one is taken away. */
+/* clang-format off */
+static const double WEIGHTS_WHOLE_6[18 * 7] = {
+    0,  1, -1, -1,  0,  0,  0,
+    0,  0, -1,  1, -1,  0,  0,
+    0,  0,  0, -1, -1,  1,  0,
+    0,  0,  1,  0,  0,  0,  0,
+    0,  0,  0,  1,  0,  0,  0,
+    0,  0,  0,  0,  1,  0,  0,
+
+    0, -1,  1,  1,  1, -1, -1,
+    0,  0,  1, -1,  1, -1,  1,
+    0,  0,  0,  1,  1, -1, -1,
+    0,  0, -1,  0,  0,  1,  0,
+    0,  0,  0, -1,  0,  0,  1,
+    0,  0,  0,  0, -1,  0,  0,
+
+   -1, -1,  1,  1,  0,  0,  0,
+    1, -1,  1, -1,  1,  0,  0,
+   -1, -1,  1,  1,  1, -1,  0,
+    0,  0, -1,  0,  0,  0,  0,
+    1,  0,  0, -1,  0,  0,  0,
+    0,  1,  0,  0, -1,  0,  0};
+/* clang-format on */
 
 /* ---------------------------------------------------------------------- the table */
 
-const WinogradForm WINOGRAD_FORMS[N_WINOGRAD_FORMS] = {
-    [WINOGRAD_F4] = {.name = "Winograd F(4x4,3x3)",
-                     .out = 4,
-                     .in = 6,
-                     .positions = 6,
-                     .input_ops = 2 * 36 + 144,
-                     .output_ops = 36 + 144 + 16,
-                     .input = input_f4,
-                     .output = output_f4,
-                     .weights = WEIGHTS_F4},
-    [WINOGRAD_WHOLE_2] = {.name = "9 products for 2x2 pixels",
+const WinogradAxis WINOGRAD_AXES[N_WINOGRAD_AXES] = {
+    [WINOGRAD_ONE] = {.name = "1",
+                      .window = 1,
+                      .out = 1,
+                      .in = 1,
+                      .positions = 1,
+                      .input = pass_on,
+                      .output = pass_on,
+                      .weights = WEIGHTS_ONE},
+    [WINOGRAD_4_3] = {.name = "F(4,3)",
+                      .window = 3,
+                      .out = 4,
+                      .in = 6,
+                      .positions = 6,
+                      .input_ops = 12,
+                      .output_ops = 12,
+                      .input = input_6,
+                      .output = output_4,
+                      .weights = WEIGHTS_4_3},
+    [WINOGRAD_2_5] = {.name = "F(2,5)",
+                      .window = 5,
+                      .out = 2,
+                      .in = 6,
+                      .positions = 6,
+                      .input_ops = 12,
+                      .output_ops = 9,
+                      .input = input_6,
+                      .output = output_2,
+                      .weights = WEIGHTS_2_5},
+    [WINOGRAD_WHOLE_2] = {.name = "3 for 2 pixels",
+                          .window = 3,
                           .out = 2,
                           .in = 2,
                           .positions = 3,
                           .whole = true,
-                          .input_ops = 4 + 5 + 9,
-                          .output_ops = 9 + 10 + 4,
+                          .input_ops = 1,
+                          .output_ops = 2,
                           .input = input_whole_2,
                           .output = output_whole_2,
                           .weights = WEIGHTS_WHOLE_2},
+    [WINOGRAD_WHOLE_6] = {.name = "18 for 6 pixels",
+                          .window = 7,
+                          .out = 6,
+                          .in = 6,
+                          .positions = 18,
+                          .whole = true,
+                          .input_ops = 12,
+                          .output_ops = 24,
+                          .input = input_whole_6,
+                          .output = output_whole_6,
+                          .weights = WEIGHTS_WHOLE_6},
 };
 
-int kernel_winograd_positions(const WinogradForm *form)
+int64_t kernel_winograd_positions(const WinogradForm *form)
 {
-    return form->positions * form->positions;
+    return (int64_t)form->h->positions * form->w->positions;
 }
 
-void kernel_winograd_weights(const WinogradForm *form, const double window[9],
-                             double positions[WINOGRAD_MAX_POSITIONS])
+void kernel_winograd_weights(const WinogradForm *form, const double *window, double *positions)
 {
-    const double(*g)[3] = form->weights;
-    for (int i = 0; i < form->positions; i++) {
-        for (int j = 0; j < form->positions; j++) {
+    const WinogradAxis *h = form->h, *w = form->w;
+    for (int i = 0; i < h->positions; i++) {
+        for (int j = 0; j < w->positions; j++) {
             double sum = 0;
-            for (int h = 0; h < 3; h++)
-                for (int v = 0; v < 3; v++)
-                    sum += g[i][h] * window[h * 3 + v] * g[j][v];
-            positions[i * form->positions + j] = sum;
+            for (int y = 0; y < h->window; y++)
+                for (int x = 0; x < w->window; x++)
+                    sum += h->weights[i * h->window + y] * window[y * w->window + x] *
+                           w->weights[j * w->window + x];
+            positions[i * w->positions + j] = sum;
         }
     }
 }

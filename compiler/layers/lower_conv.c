@@ -61,9 +61,9 @@ typedef struct Folded {
     bool has_norm;
     NormValues norm;
     int64_t kh, kw, ci, co, panel;
-    int64_t rows;             /* of a tap: ci, and one of zeros where an odd number was made even */
-    bool pairs;               /* rows 2i and 2i+1 side by side */
-    const WinogradForm *form; /* NULL: the direct sum */
+    int64_t rows;      /* of a tap: ci, and one of zeros where an odd number was made even */
+    bool pairs;        /* rows 2i and 2i+1 side by side */
+    WinogradForm form; /* NULLs: the direct sum */
     int64_t h_lo, h_hi, w_lo, w_hi; /* live taps */
 } Folded;
 
@@ -98,17 +98,24 @@ static void fill_kernel(float *out, void *arg)
     }
 }
 
+/* The live taps of a pair of channels, row-major. */
+static void window_of(const Folded *f, int64_t i, int64_t c, double scale, double *window)
+{
+    for (int64_t h = f->h_lo; h < f->h_hi; h++)
+        for (int64_t w = f->w_lo; w < f->w_hi; w++)
+            *window++ = f->kernel[((h * f->kw + w) * f->ci + i) * f->co + c] * scale;
+}
+
 static void fill_winograd(float *out, void *arg)
 {
     const Folded *f = arg;
     const double *scales = channel_scales(f);
-    int64_t n = kernel_winograd_positions(f->form), rows = n * f->ci;
-    double window[9], positions[WINOGRAD_MAX_POSITIONS];
+    int64_t n = kernel_winograd_positions(&f->form), rows = n * f->ci;
+    double window[WINOGRAD_MAX_WINDOW], positions[WINOGRAD_MAX_POSITIONS];
     for (int64_t i = 0; i < f->ci; i++) {
         for (int64_t c = 0; c < f->co; c++) {
-            for (int64_t t = 0; t < 9; t++)
-                window[t] = f->kernel[(t * f->ci + i) * f->co + c] * scales[c];
-            kernel_winograd_weights(f->form, window, positions);
+            window_of(f, i, c, scales[c], window);
+            kernel_winograd_weights(&f->form, window, positions);
             float *to = out + c / f->panel * rows * f->panel + c % f->panel;
             for (int64_t p = 0; p < n; p++)
                 to[(p * f->ci + i) * f->panel] = (float)positions[p];
@@ -151,9 +158,9 @@ static Folded fold(Lower *lw, const Node *node, const Node *norm, const ConvGeom
 static BufId folded_weights(Lower *lw, const Node *node, const ConvGeom *g, Folded *f)
 {
     Arena *arena = lw->ctx->arena;
-    int64_t taps = f->form ? kernel_winograd_positions(f->form) : g->kh * g->kw;
+    int64_t taps = f->form.h ? kernel_winograd_positions(&f->form) : g->kh * g->kw;
     int64_t size = kernel_panel_size(taps * g->sc, g->dc, f->panel);
-    if (f->form)
+    if (f->form.h)
         return lower_rodata(lw, arena_printf(arena, "%s/kernel.winograd", node->name), size,
                             fill_winograd, f);
     const char *name = arena_printf(arena, "%s/kernel.folded", node->name);
@@ -195,8 +202,8 @@ static void forward_frozen(Lower *lw, const Node *node)
         folded.rows = g.sc;
     }
     o.bfloat16 = lw->plan->buffers.at[source].elem == KE_BF16;
-    folded.form = kernel_winograd_form(&g, o.bfloat16 ? macs / 2 : macs);
-    folded.pairs = o.bfloat16 && !folded.form;
+    bool fast = kernel_winograd_form(&g, o.bfloat16 ? macs / 2 : macs, &folded.form);
+    folded.pairs = o.bfloat16 && !fast;
     args[n++] = source;
     args[n++] = folded_weights(lw, node, &g, &folded);
     args[n++] = lower_product_value(lw, node, f->last);
@@ -205,9 +212,8 @@ static void forward_frozen(Lower *lw, const Node *node)
                                  kernel_panel_size(1, g.dc, folded.panel), fill_bias, &folded);
     if (o.residual)
         args[n++] = lower_value(lw, f->residual);
-    Kernel *kernel = folded.form
-                         ? kernel_winograd(arena, lw->target, folded.form, &g, &o, folded.panel)
-                         : kernel_conv(arena, lw->target, &g, &o, folded.panel);
+    Kernel *kernel = fast ? kernel_winograd(arena, lw->target, folded.form, &g, &o, folded.panel)
+                          : kernel_conv(arena, lw->target, &g, &o, folded.panel);
     lower_step(lw, node->name, kernel, (uint64_t)macs, n, args);
     lower_product_softmax(lw, node, args[2]);
 }
