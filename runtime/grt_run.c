@@ -77,6 +77,13 @@ typedef struct PhaseRun {
     GrtBarrier barrier;
 } PhaseRun;
 
+/* Steps of one task are thread 0's: between two of them nobody has to wait. */
+static bool stays_with_one(const GrtPhase *ph, uint32_t step)
+{
+    return ph->steps[step].n_tasks == 1 && step + 1 < ph->n_steps &&
+           ph->steps[step + 1].n_tasks == 1;
+}
+
 /* The steps of a phase as one member of the team sees them. */
 static void run_steps(void *context, int thread, int n_threads)
 {
@@ -87,12 +94,14 @@ static void run_steps(void *context, int thread, int n_threads)
     double start = seconds ? grt_now() : 0.0;
     for (uint32_t s = 0; s < ph->n_steps; s++) {
         const GrtStep *step = &ph->steps[s];
-        int64_t first = grt_range_start(step->n_tasks, thread, n_threads);
-        int64_t last = grt_range_start(step->n_tasks, thread + 1, n_threads);
+        bool alone = step->n_tasks == 1;
+        int64_t first = alone ? thread : grt_range_start(step->n_tasks, thread, n_threads);
+        int64_t last = alone ? 1 : grt_range_start(step->n_tasks, thread + 1, n_threads);
         if (first < last)
             step->kernel(args, first, last);
         args += step->n_args;
-        grt_barrier(&pr->barrier, n_threads);
+        if (!stays_with_one(ph, s))
+            grt_barrier(&pr->barrier, n_threads);
         if (seconds) {
             double now = grt_now();
             seconds[s] += now - start;

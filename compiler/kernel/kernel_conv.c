@@ -14,7 +14,8 @@ enum {
     BLOCK_BYTES =
         64 * 1024,   /* a panel's share of one pass over the sums, well inside of the L2 cache */
     MAX_GROUPS = 16, /* tasks a kernel is cut into, at most about twice this */
-    VALUES_PER_WEIGHT = 4
+    VALUES_PER_WEIGHT = 4,
+    VECTOR = 16 /* lanes that operations are counted in */
 };
 
 typedef struct Conv {
@@ -275,11 +276,11 @@ static Tasks cut(const Conv *c, int64_t panels)
     int64_t values = g->n * (g->sh * g->sw * g->sc + outputs * (1 + c->o.residual));
     int64_t spans = c->pixels > 1 ? c->pixels : (c->rows + c->tile_rows - 1) / c->tile_rows;
     Tasks t = {.span_first = values > VALUES_PER_WEIGHT * weights};
+    int64_t most = tasks_for(g->n * g->dh * g->dw * weights / VECTOR, MAX_GROUPS);
     Split *first = t.span_first ? &t.by_span : &t.by_panel;
     Split *second = t.span_first ? &t.by_panel : &t.by_span;
-    *first = split_even(t.span_first ? spans : panels, MAX_GROUPS);
-    *second =
-        split_even(t.span_first ? panels : spans, (MAX_GROUPS + first->groups - 1) / first->groups);
+    *first = split_even(t.span_first ? spans : panels, most);
+    *second = split_even(t.span_first ? panels : spans, (most + first->groups - 1) / first->groups);
     return t;
 }
 

@@ -18,6 +18,8 @@
 enum {
     MAX_SAMPLES = 128, /* above, the optimizer's share is small */
     GROUPS = 8,        /* tasks */
+    VECTOR = 16,       /* lanes that operations are counted in */
+    UPDATE_OPS = 16,   /* of the optimizer on a vector of weights */
     COPY_BYTES = 128 * 1024
 };
 
@@ -213,7 +215,7 @@ Kernel *kernel_dense_tiles(Arena *arena, KernelTarget target, const ConvGeom *g,
 {
     int width = dense_rows(target, g->sc, (int)(panel / target.lanes));
     int64_t full = g->sc / width, rest = g->sc % width;
-    Split split = split_even(full + (rest > 0), 2 * GROUPS);
+    Split split = split_even(full + (rest > 0), tasks_for(g->n * g->sc / VECTOR, 2 * GROUPS));
     KB *kb = kb_begin(arena, "dense_tiles", split.groups);
     kb_title(kb, "(%lld,%lld) in tiles of %d columns", (long long)g->n, (long long)g->sc, width);
     int x = kb_buffer(kb, "x", KE_F32, g->n * g->sc, false);
@@ -241,10 +243,11 @@ static void cut(Dense *d)
 {
     int64_t panels = (d->co + d->panel - 1) / d->panel;
     int64_t groups = panels * d->panel * d->n * (int64_t)sizeof(float) / COPY_BYTES + 1;
-    groups = groups < GROUPS ? GROUPS : groups;
+    int64_t tasks = tasks_for((d->n + UPDATE_OPS) * d->ci * d->co / VECTOR, GROUPS);
+    groups = groups < tasks ? tasks : groups;
     d->panels = split_even(panels, groups);
     d->tiles = split_even((d->ci + d->rows - 1) / d->rows,
-                          (GROUPS + d->panels.groups - 1) / d->panels.groups);
+                          (tasks + d->panels.groups - 1) / d->panels.groups);
 }
 
 Kernel *kernel_dense_update(Arena *arena, KernelTarget target, const ConvGeom *geom, int64_t panel,
@@ -326,7 +329,8 @@ Kernel *kernel_dense_input(Arena *arena, KernelTarget target, const ConvGeom *g,
                     .vectors = (int)(panel_n / target.lanes)};
     d.rows = tile_choose_rows(target, d.ci, d.vectors, panel * (int64_t)sizeof(float));
     int64_t full = d.ci / d.rows, rest = d.ci % d.rows, panels = (g->n + panel_n - 1) / panel_n;
-    Split split = split_even(full + (rest > 0), 2 * GROUPS);
+    Split split =
+        split_even(full + (rest > 0), tasks_for(g->n * g->sc * g->dc / VECTOR, 2 * GROUPS));
     KB *kb = d.kb = kb_begin(arena, "dense_input", split.groups);
     kb_share(kb, tile_share(d.ci, d.rows, g->n, panel_n, d.lanes));
     kb_title(kb, "input gradient, %lld x %lld -> %lld, tile %dx%d", (long long)g->n,

@@ -157,7 +157,8 @@ Kernel *kernel_transpose_weights(Arena *arena, KernelTarget target, int64_t taps
 {
     (void)target;
     int64_t panels_t = (ci + panel_t - 1) / panel_t;
-    Split split = split_even(taps * co, panels_t >= 8 ? 1 : 8);
+    bool small = tasks_for(taps * ci * co, 2) == 1;
+    Split split = split_even(taps * co, panels_t >= 8 || small ? 1 : 8);
     KB *kb = kb_begin(arena, "transpose_weights", panels_t * split.groups);
     kb_title(kb, "%lld taps of %lld x %lld weights, transposed", (long long)taps, (long long)ci,
              (long long)co);

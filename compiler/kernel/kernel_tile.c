@@ -98,6 +98,13 @@ int64_t kernel_panel_size(int64_t rows, int64_t cols, int64_t panel)
     return (cols + panel - 1) / panel * rows * panel;
 }
 
+enum { SMALL_STEP = 16 * 1024 /* operations: some microseconds */ };
+
+int64_t tasks_for(int64_t operations, int64_t most)
+{
+    return operations < SMALL_STEP ? 1 : most;
+}
+
 Split split_even(int64_t n, int64_t max_groups)
 {
     Split s = {.n = n};
@@ -146,7 +153,7 @@ enum { FLAT_TASK = 8192, FLAT_MAX_TASKS = 64 };
 
 int64_t flat_tasks(int64_t n, int lanes, int64_t *each)
 {
-    int64_t size = FLAT_TASK;
+    int64_t size = tasks_for(n / lanes, 2) == 1 ? n : FLAT_TASK;
     if (n / size > FLAT_MAX_TASKS)
         size = (n / FLAT_MAX_TASKS + lanes - 1) / lanes * lanes;
     *each = size;

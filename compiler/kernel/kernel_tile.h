@@ -38,6 +38,10 @@ int tile_choose_rows(KernelTarget target, int64_t rows, int vectors, int64_t pit
  * is expected to have. */
 double tile_share(int64_t rows, int tile_rows, int64_t cols, int64_t panel, int lanes);
 
+/* Tasks of a step that takes so many operations on vectors, `most` at most: one where waking another
+ * core would take as long as the step. */
+int64_t tasks_for(int64_t operations, int64_t most);
+
 /* n things in `groups` runs of `each` (the last may be shorter). */
 typedef struct Split {
     int64_t n, groups, each;

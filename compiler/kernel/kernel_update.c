@@ -119,13 +119,16 @@ Kernel *kernel_bias_update(Arena *arena, KernelTarget target, int64_t rows, int6
 {
     int lanes = target.lanes;
     int64_t vectors = (c + lanes - 1) / lanes;
-    KB *kb = kb_begin(arena, "bias_update", vectors);
+    Split split = split_even(vectors, tasks_for((rows + 16) * vectors, vectors));
+    KB *kb = kb_begin(arena, "bias_update", split.groups);
     kb_title(kb, "sum of (%lld,%lld) over rows, optimizer on the bias", (long long)rows,
              (long long)c);
     int g = kb_buffer(kb, "dy", KE_F32, rows * c, false);
     UpdateArgs args = kernel_update_buffers(kb, vectors * lanes, optimizer);
     UpdateConsts consts = kernel_update_consts(kb, args, optimizer, lanes);
-    KVal col = kb_imulc(kb, kb_task(kb), lanes);
+    KVal task = kb_task(kb);
+    KVal v = kb_for(kb, split_lo(kb, split, task), split_hi(kb, split, task), 1);
+    KVal col = kb_imulc(kb, v, lanes);
     int rest = (int)(c % lanes);
     for (int part = 0; part < (rest ? 2 : 1); part++) {
         bool last = part == 1;
@@ -133,7 +136,7 @@ Kernel *kernel_bias_update(Arena *arena, KernelTarget target, int64_t rows, int6
             break;
         int active = last || (rest && vectors == 1) ? rest : lanes;
         if (rest && vectors > 1)
-            kb_if(kb, kb_iop(kb, last ? K_IEQ : K_ILT, kb_task(kb), kb_i(kb, vectors - 1)));
+            kb_if(kb, kb_iop(kb, last ? K_IEQ : K_ILT, v, kb_i(kb, vectors - 1)));
         KVal sum = kb_var(kb, kb_f(kb, 0, lanes));
         KVal r = kb_for_n(kb, rows);
         kb_set(kb, sum,
@@ -144,5 +147,6 @@ Kernel *kernel_bias_update(Arena *arena, KernelTarget target, int64_t rows, int6
         if (rest && vectors > 1)
             kb_end(kb);
     }
+    kb_end(kb);
     return kb_finish(kb);
 }
