@@ -20,22 +20,26 @@ static volatile sig_atomic_t exists;
 
 static const int SIGNALS[] = {SIGINT, SIGTERM, SIGHUP};
 
-/* Removes the files of an open folder (there are no folders in it). Safe in a handler. */
-static void remove_files(int fd)
+/* Removes files of an open folder (there are no folders in it). false: none was left. What changes
+ * while it is listed may be listed in part: one turn need not see all. Safe in a handler. */
+static bool remove_files(int fd)
 {
     union {
         char bytes[4096];
         struct dirent64 align;
     } buffer;
+    bool removed = false;
     long n;
+    lseek(fd, 0, SEEK_SET);
     while ((n = syscall(SYS_getdents64, fd, buffer.bytes, sizeof buffer.bytes)) > 0) {
         for (long at = 0; at < n;) {
             struct dirent64 *entry = (struct dirent64 *)(void *)(buffer.bytes + at);
             if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-                unlinkat(fd, entry->d_name, 0);
+                removed |= unlinkat(fd, entry->d_name, 0) == 0;
             at += entry->d_reclen;
         }
     }
+    return removed;
 }
 
 static void remove_folder(void)
@@ -44,7 +48,8 @@ static void remove_folder(void)
         return;
     int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd >= 0) {
-        remove_files(fd);
+        while (remove_files(fd))
+            continue;
         close(fd);
     }
     rmdir(folder);
