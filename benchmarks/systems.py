@@ -51,7 +51,9 @@ class Graft:
             sets = ("backbone.weights=random", "data.format=cifar10", "data.test=null") + net.sets
             program = self.path("-".join((network,) + variant).replace("=", "-"))
             spec = os.path.join(HERE, "..", "specs", net.spec)
-            command = [self.graftc, "build", spec, "-o", program]
+            kept = os.path.abspath(self.path("kernels"))  # of earlier builds: none
+            shutil.rmtree(kept, ignore_errors=True)
+            command = ["env", f"XDG_CACHE_HOME={kept}", self.graftc, "build", spec, "-o", program]
             for setting in sets + variant:
                 command += ["--set", setting]
             self.programs[key] = program, machine.run(command)[1]

@@ -7,6 +7,8 @@ golden=$(cd "$2/tests/golden" && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 unset GRAFT_RUNTIME
+XDG_CACHE_HOME=$work/cache
+export XDG_CACHE_HOME
 cd "$work"
 mkdir case
 cp "$golden/head_only/spec.graft.yaml" case/

@@ -50,6 +50,7 @@ tap_tests = $(golden_tests) \
     %D%/backbones.tap \
     %D%/git.tap \
     %D%/graph.tap \
+    %D%/kernel_cache.tap \
     %D%/golden.tap \
     %D%/bfloat16.tap \
     %D%/target.tap \

@@ -298,19 +298,21 @@ static void test_texts(Arena *arena)
     Buf text = buf_create(arena), c = buf_create(arena);
     kir_print(k, &text);
     emit_c_kernel(k, &c);
-    static const char expected[] = "kernel scale tasks 8\n"
-                                   "  ; y (8, 20) = x (8, 20) * 2 */ 1\n"
-                                   "  in    f32 x[160]\n"
-                                   "  inout f32 int[160]\n"
-                                   "  %2 = for 0, 16 step 4\n"
-                                   "    %3 = task\n"
-                                   "    %5 = imul %3, 20\n"
-                                   "    %6 = iadd %2, %5\n"
-                                   "    %7 = load.4 x[%6]\n"
-                                   "    %8 = fconst.4 2\n"
-                                   "    %9 = fmul.4 %7, %8\n"
-                                   "    store.4 int[%6] = %9\n"
-                                   "  end\n";
+    const char *expected = arena_printf(arena,
+                                        "kernel scale tasks 8 hash %016llx\n"
+                                        "  ; y (8, 20) = x (8, 20) * 2 */ 1\n"
+                                        "  in    f32 x[160]\n"
+                                        "  inout f32 int[160]\n"
+                                        "  %%2 = for 0, 16 step 4\n"
+                                        "    %%3 = task\n"
+                                        "    %%5 = imul %%3, 20\n"
+                                        "    %%6 = iadd %%2, %%5\n"
+                                        "    %%7 = load.4 x[%%6]\n"
+                                        "    %%8 = fconst.4 2\n"
+                                        "    %%9 = fmul.4 %%7, %%8\n"
+                                        "    store.4 int[%%6] = %%9\n"
+                                        "  end\n",
+                                        (unsigned long long)k->hash);
     static const char expected_c[] =
         "/* y (8, 20) = x (8, 20) * 2 * / 1\n"
         " * x: 160 float\n"

@@ -219,6 +219,25 @@ static void test_kernels(Ctx *ctx, const char *folder, const char *target_name, 
     ok(same_files(ctx, object, again), "twice the same object");
 }
 
+/* What is kept for other programs must not depend on this one. */
+static void test_alone(Ctx *ctx)
+{
+    Target target = target_resolve(ctx, "x86-64-v3");
+    Kernel a = *tile_kernel(ctx->arena, "tile", 2, 2, 8), b = a;
+    b.name = "tile_7";
+    b.title = "another";
+    for (uint32_t i = 0; i < b.n_buffers; i++)
+        b.buffers[i].name = arena_printf(ctx->arena, "other%u", b.n_buffers - i);
+    EmitLlvm em;
+    emit_llvm_open(&em, ctx, &target);
+    Buf first = emit_llvm_alone(&em, &a), other = emit_llvm_alone(&em, loops_kernel(ctx->arena));
+    Buf second = emit_llvm_alone(&em, &b);
+    emit_llvm_close(&em);
+    ok(first.n == second.n && memcmp(first.at, second.at, first.n) == 0,
+       "an object does not hang on names and on earlier ones");
+    ok(other.n != first.n || memcmp(first.at, other.at, first.n) != 0, "but on the kernel");
+}
+
 /* The compiler has to keep the accumulators of the tiles that the generators choose. */
 static void test_registers(Ctx *ctx, const char *folder)
 {
@@ -566,6 +585,7 @@ static void test_all(Ctx *ctx, const char *folder)
         test_tails(ctx, folder, "x86-64-v3", 8);
     }
     test_registers(ctx, folder);
+    test_alone(ctx);
     test_rodata(ctx, folder);
     ProgramInfo *info = tiny_program(ctx->arena);
     Plan plan = *info->plan;

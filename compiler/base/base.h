@@ -200,6 +200,12 @@ const char *file_real(Ctx *ctx, const char *path);
 const char *file_place(Ctx *ctx, const char *path);
 /* Temporary file in the same folder, fsync, rename. false with errno set on failure; nothing half-written. */
 bool file_write_whole(const char *path, const void *bytes, size_t n, int mode);
+/* The same without waiting for the disk: for what can be made again and is checked when read. */
+bool file_write_unsynced(const char *path, const void *bytes, size_t n, int mode);
+/* Makes a folder and those above it. false with errno set when one cannot be made. */
+bool file_make_folders(Ctx *ctx, const char *path);
+/* Adds what a file is taken for without reading it: its place, length and time. */
+void file_stamp(Buf *out, const char *path);
 /* Names of the folders in a folder, sorted by bytes; hidden ones do not exist. NULL when it cannot
  * be read. */
 const char *const *folder_names(Ctx *ctx, const char *path, uint32_t *n);

@@ -123,7 +123,7 @@ static void sync_folder(const char *path)
     close(fd);
 }
 
-bool file_write_whole(const char *path, const void *bytes, size_t n, int mode)
+static bool write_file(const char *path, const void *bytes, size_t n, int mode, bool sync)
 {
     char *temp;
     if (asprintf(&temp, "%s.tmp.XXXXXX", path) < 0)
@@ -137,7 +137,8 @@ bool file_write_whole(const char *path, const void *bytes, size_t n, int mode)
     }
     mode_t mask = umask(0);
     umask(mask);
-    bool ok = write_all(fd, bytes, n) && fchmod(fd, (mode_t)mode & ~mask) == 0 && fsync(fd) == 0;
+    bool ok = write_all(fd, bytes, n) && fchmod(fd, (mode_t)mode & ~mask) == 0 &&
+              (!sync || fsync(fd) == 0);
     int error = errno;
     if (close(fd) != 0 && ok) {
         ok = false;
@@ -150,11 +151,47 @@ bool file_write_whole(const char *path, const void *bytes, size_t n, int mode)
     if (!ok)
         unlink(temp);
     free(temp);
-    if (ok)
+    if (ok && sync)
         sync_folder(path);
-    else
+    if (!ok)
         errno = error;
     return ok;
+}
+
+bool file_write_whole(const char *path, const void *bytes, size_t n, int mode)
+{
+    return write_file(path, bytes, n, mode, true);
+}
+
+bool file_write_unsynced(const char *path, const void *bytes, size_t n, int mode)
+{
+    return write_file(path, bytes, n, mode, false);
+}
+
+bool file_make_folders(Ctx *ctx, const char *path)
+{
+    char *copy = arena_strdup(ctx->arena, path);
+    for (char *slash = copy + 1;; slash++) {
+        if (*slash && *slash != '/')
+            continue;
+        char was = *slash;
+        *slash = '\0';
+        if (mkdir(copy, 0777) != 0 && errno != EEXIST)
+            return false;
+        *slash = was;
+        if (!was)
+            return true;
+    }
+}
+
+void file_stamp(Buf *out, const char *path)
+{
+    struct stat st;
+    if (stat(path, &st) == 0)
+        buf_printf(out, "%s %lld %lld.%09ld\n", path, (long long)st.st_size,
+                   (long long)st.st_mtim.tv_sec, st.st_mtim.tv_nsec);
+    else
+        buf_printf(out, "%s -\n", path);
 }
 
 static int compare_names(const void *a, const void *b)

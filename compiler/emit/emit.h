@@ -21,9 +21,24 @@ typedef struct ProgramInfo {
     const char *rodata_path; /* file with the read-only data, for .incbin; NULL: rodata stays undefined */
 } ProgramInfo;
 
+/* Adds all of the compiler that decides what it makes of a Plan: its version and file, and LLVM's
+ * version (emit_llvm.c). */
+void emit_compiler(Buf *out);
 /* Kernels and the tables of grt_program as one module (emit_llvm.c, emit_program.c), printed, or
  * compiled for the target, to path. EMIT_OBJ and EMIT_ASM run the passes; fatal on failure. */
 void emit_llvm(Ctx *ctx, const ProgramInfo *info, EmitKind kind, const char *path);
+
+/* The objects of a program, in the order in which they are linked. */
+typedef struct ProgramObjects {
+    const char **paths;
+    uint32_t n, n_kernels;
+    uint32_t n_cached; /* kernels that the cache had */
+} ProgramObjects;
+/* The same code as objects in a folder: one of each kernel, one of the tables. Kernels are taken
+ * from the cache and put there (kernel_cache.h; NULL: there is none), which changes no byte of
+ * them. fatal when an object cannot be made or written (emit_objects.c). */
+void emit_objects(Ctx *ctx, const ProgramInfo *info, const char *folder, const char *kernel_cache,
+                  ProgramObjects *out);
 /* Self-contained, readable C99 with vector extensions: kernels and tables, compiles with gcc and
  * clang without other files; it declares the symbols of read-only data with .incbin when
  * info->rodata_path is set (emit_c.c). */

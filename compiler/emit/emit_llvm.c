@@ -1,4 +1,4 @@
-/* emit_llvm.c - a module of kernels and tables: made, optimised, written as text or object. */
+/* emit_llvm.c - modules of kernels and tables: made, optimised, written as text or object. */
 #include "compiler/base/base.h"
 #include "compiler/emit/emit_llvm.h"
 
@@ -36,15 +36,27 @@ static void keep_diagnostic(LLVMDiagnosticInfoRef info, void *data)
     LLVMDisposeMessage(text);
 }
 
-static void begin_module(EmitLlvm *em, Ctx *ctx, const Target *target, const char *name)
+static void open_machine(EmitLlvm *em, Ctx *ctx, const Target *target)
 {
     *em = (EmitLlvm){.ctx = ctx, .target = target};
     em->machine = emit_target_machine(ctx, target);
     em->layout = LLVMCreateTargetDataLayout(em->machine);
+}
+
+static void close_machine(EmitLlvm *em)
+{
+    LLVMDisposeTargetData(em->layout);
+    LLVMDisposeTargetMachine(em->machine);
+}
+
+static void begin_module(EmitLlvm *em, const char *name)
+{
+    em->error = NULL;
     em->llvm = LLVMContextCreate();
     LLVMContextSetDiagnosticHandler(em->llvm, keep_diagnostic, em);
+    LLVMContextSetDiscardValueNames(em->llvm, em->apart);
     em->module = LLVMModuleCreateWithNameInContext(name, em->llvm);
-    LLVMSetTarget(em->module, target->triple);
+    LLVMSetTarget(em->module, em->target->triple);
     LLVMSetModuleDataLayout(em->module, em->layout);
     em->build = LLVMCreateBuilderInContext(em->llvm);
     em->i1 = LLVMInt1TypeInContext(em->llvm);
@@ -62,8 +74,6 @@ static void end_module(EmitLlvm *em)
     LLVMDisposeBuilder(em->build);
     LLVMDisposeModule(em->module);
     LLVMContextDispose(em->llvm);
-    LLVMDisposeTargetData(em->layout);
-    LLVMDisposeTargetMachine(em->machine);
 }
 
 static void verify_module(const EmitLlvm *em)
@@ -132,19 +142,70 @@ void emit_llvm_kernels(Ctx *ctx, const Target *target, const Kernel *const *kern
                        EmitKind kind, const char *path)
 {
     EmitLlvm em;
-    begin_module(&em, ctx, target, "kernels");
+    open_machine(&em, ctx, target);
+    begin_module(&em, "kernels");
     for (uint32_t i = 0; i < n; i++)
         emit_llvm_kernel(&em, kernels[i]);
     finish(&em, kind, path);
+    close_machine(&em);
 }
 
 void emit_llvm(Ctx *ctx, const ProgramInfo *info, EmitKind kind, const char *path)
 {
     const Plan *plan = info->plan;
     EmitLlvm em;
-    begin_module(&em, ctx, &plan->target, info->spec->name);
+    open_machine(&em, ctx, &plan->target);
+    begin_module(&em, info->spec->name);
     for (uint32_t i = 0; i < plan->kernels.n; i++)
         emit_llvm_kernel(&em, plan->kernels.at[i]);
     emit_llvm_tables(&em, info);
     finish(&em, kind, path);
+    close_machine(&em);
+}
+
+/* --------------------------------------------------------- kernels and tables apart */
+
+void emit_llvm_open(EmitLlvm *em, Ctx *ctx, const Target *target)
+{
+    open_machine(em, ctx, target);
+    em->apart = true;
+}
+
+void emit_llvm_close(EmitLlvm *em)
+{
+    close_machine(em);
+}
+
+Buf emit_llvm_alone(EmitLlvm *em, const Kernel *kernel)
+{
+    begin_module(em, "kernel");
+    emit_llvm_kernel(em, kernel);
+    verify_module(em);
+    run_passes(em);
+    LLVMMemoryBufferRef memory;
+    char *message = NULL;
+    bool failed = LLVMTargetMachineEmitToMemoryBuffer(em->machine, em->module, LLVMObjectFile,
+                                                      &message, &memory);
+    if (failed || em->error)
+        bug("LLVM cannot compile kernel %s: %s", kernel->name, em->error ? em->error : message);
+    Buf object = buf_create(em->ctx->arena);
+    buf_add(&object, LLVMGetBufferStart(memory), LLVMGetBufferSize(memory));
+    LLVMDisposeMemoryBuffer(memory);
+    end_module(em);
+    return object;
+}
+
+void emit_llvm_tables_alone(EmitLlvm *em, const ProgramInfo *info, const char *path)
+{
+    begin_module(em, "tables");
+    emit_llvm_tables(em, info);
+    finish(em, EMIT_OBJ, path);
+}
+
+void emit_compiler(Buf *out)
+{
+    unsigned major, minor, patch;
+    LLVMGetVersion(&major, &minor, &patch);
+    buf_printf(out, "%s LLVM %u.%u.%u\n", PACKAGE_VERSION, major, minor, patch);
+    file_stamp(out, "/proc/self/exe");
 }

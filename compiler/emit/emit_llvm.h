@@ -7,10 +7,11 @@
 #include <llvm-c/Core.h>
 #include <llvm-c/TargetMachine.h>
 
-/* One module being made. */
+/* The machine that compiles, and one module being made. */
 typedef struct EmitLlvm {
     Ctx *ctx;
     const Target *target;
+    bool apart; /* kernels and tables are modules of their own, which the linker joins */
     LLVMContextRef llvm;
     LLVMModuleRef module;
     LLVMBuilderRef build;
@@ -33,6 +34,14 @@ void emit_target_attributes(const EmitLlvm *em, LLVMValueRef function);
 /* Kernels alone, without tables, each exported as gk_NAME: for tests and for looking at one. */
 void emit_llvm_kernels(Ctx *ctx, const Target *target, const Kernel *const *kernels, uint32_t n,
                        EmitKind kind, const char *path);
+/* Opens the machine for kernels and tables that are apart: any number of emit_llvm_alone and
+ * emit_llvm_tables_alone may follow. */
+void emit_llvm_open(EmitLlvm *em, Ctx *ctx, const Target *target);
+void emit_llvm_close(EmitLlvm *em);
+/* The object of one kernel: the same bytes whatever program it is for. bug() when LLVM fails. */
+Buf emit_llvm_alone(EmitLlvm *em, const Kernel *kernel);
+/* The object of the tables, to path; fatal on failure. */
+void emit_llvm_tables_alone(EmitLlvm *em, const ProgramInfo *info, const char *path);
 /* An attribute by LLVM's name: "nounwind", 0. */
 LLVMAttributeRef emit_llvm_attribute(const EmitLlvm *em, const char *name, uint64_t value);
 /* Values of the attribute "memory", as LLVM's ModRef.h packs them: two bits a kind of memory, of
@@ -41,8 +50,11 @@ enum { MEMORY_NONE = 0, MEMORY_INACCESSIBLE = 3 << 2 };
 
 /* ------------------------------------------------------- emit_llvm_kernel.c */
 
-/* void gk_NAME(ptr args, i64 first, i64 last), exported. */
+/* void gk_NAME(ptr args, i64 first, i64 last), exported. Of kernels that are apart:
+ * gk_KIND_HASH, for all objects of the program. */
 LLVMValueRef emit_llvm_kernel(EmitLlvm *em, const Kernel *kernel);
+/* That function, declared where it is not there yet. */
+LLVMValueRef emit_llvm_kernel_function(EmitLlvm *em, const Kernel *kernel);
 
 /* One kernel being printed. */
 typedef struct LlvmKernel {
@@ -71,7 +83,8 @@ LLVMValueRef emit_llvm_intrinsic(EmitLlvm *em, const char *name, LLVMTypeRef *ty
 
 /* ---------------------------------------------------------- emit_program.c */
 
-/* grt_program and everything it points to; the kernels are there already and become internal. */
+/* grt_program and everything it points to; the kernels are there already and become internal, or
+ * are apart. */
 void emit_llvm_tables(EmitLlvm *em, const ProgramInfo *info);
 
 #endif

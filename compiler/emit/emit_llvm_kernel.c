@@ -225,8 +225,9 @@ static void make_scopes(LlvmKernel *lk, uint32_t n_args)
 {
     EmitLlvm *em = lk->em;
     LLVMMetadataRef scopes[K_MAX_BUFFERS], others[K_MAX_BUFFERS];
-    const char *domain_name = lk->k->name;
-    LLVMMetadataRef domain = LLVMMDStringInContext2(em->llvm, domain_name, strlen(domain_name));
+    size_t length;
+    const char *domain_name = LLVMGetValueName2(lk->function, &length);
+    LLVMMetadataRef domain = LLVMMDStringInContext2(em->llvm, domain_name, length);
     domain = LLVMMDNodeInContext2(em->llvm, &domain, 1);
     for (uint32_t b = 0; b < n_args; b++) {
         const char *name =
@@ -332,15 +333,28 @@ static void function_attributes(EmitLlvm *em, LLVMValueRef function)
     emit_target_attributes(em, function);
 }
 
+LLVMValueRef emit_llvm_kernel_function(EmitLlvm *em, const Kernel *kernel)
+{
+    const char *name = em->apart ? arena_printf(em->ctx->arena, "gk_%s_%016llx", kernel->kind,
+                                                (unsigned long long)kernel->hash)
+                                 : arena_printf(em->ctx->arena, "gk_%s", kernel->name);
+    LLVMValueRef function = LLVMGetNamedFunction(em->module, name);
+    if (function)
+        return function;
+    LLVMTypeRef params[] = {em->ptr, em->i64, em->i64};
+    LLVMTypeRef type = LLVMFunctionType(LLVMVoidTypeInContext(em->llvm), params, 3, false);
+    function = LLVMAddFunction(em->module, name, type);
+    if (em->apart)
+        LLVMSetVisibility(function, LLVMHiddenVisibility);
+    return function;
+}
+
 LLVMValueRef emit_llvm_kernel(EmitLlvm *em, const Kernel *kernel)
 {
     LlvmKernel lk = {.em = em, .k = kernel};
-    const char *name = arena_printf(em->ctx->arena, "gk_%s", kernel->name);
-    if (LLVMGetNamedFunction(em->module, name))
+    lk.function = emit_llvm_kernel_function(em, kernel);
+    if (LLVMCountBasicBlocks(lk.function) > 0)
         bug("two kernels are called %s", kernel->name);
-    LLVMTypeRef params[] = {em->ptr, em->i64, em->i64};
-    LLVMTypeRef type = LLVMFunctionType(LLVMVoidTypeInContext(em->llvm), params, 3, false);
-    lk.function = LLVMAddFunction(em->module, name, type);
     lk.val = arena_array(em->ctx->arena, LLVMValueRef, kernel->insts.n);
     function_attributes(em, lk.function);
     LLVMPositionBuilderAtEnd(em->build, new_block(&lk, "entry"));

@@ -262,9 +262,10 @@ static LLVMValueRef params_table(EmitLlvm *em, const GrtProgram *p)
 
 static LLVMValueRef kernel_function(EmitLlvm *em, const Kernel *kernel)
 {
-    const char *name = arena_printf(em->ctx->arena, "gk_%s", kernel->name);
-    LLVMValueRef function = LLVMGetNamedFunction(em->module, name);
-    if (!function)
+    LLVMValueRef function = emit_llvm_kernel_function(em, kernel);
+    if (em->apart)
+        return function;
+    if (LLVMCountBasicBlocks(function) == 0)
         bug("kernel %s is not among the plan's", kernel->name);
     LLVMSetLinkage(function, LLVMInternalLinkage);
     return function;

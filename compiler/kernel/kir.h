@@ -51,6 +51,7 @@ typedef struct KBuffer {
 
 typedef struct Kernel {
     const char *name;   /* C identifier without the gk_ prefix */
+    const char *kind;   /* the name that its generator gave it; kernels of a plan have one each */
     const char *title;  /* a line for people: what it computes, shapes */
     int64_t n_tasks;
     uint32_t n_buffers; /* arguments first, in order, then locals */
@@ -58,7 +59,7 @@ typedef struct Kernel {
     ARR(KInst) insts;
     double share;       /* of the processor's multiply-adds a second, expected from the register tiles
                            and the sums that are saved; 0: it has few or none */
-    uint64_t hash;      /* of everything but name, title and share: equal kernels are emitted once */
+    uint64_t hash;      /* of kir_content: equal kernels are emitted once */
 } Kernel;
 
 /* -------------------------------------------------------------- kir_build.c */
@@ -72,6 +73,8 @@ int kb_local(KB *kb, const char *name, int64_t n);
 Kernel *kb_finish(KB *kb); /* verified */
 /* The same work on a buffer of another type of numbers: LOAD and STORE convert. */
 void kernel_retype(Arena *arena, Kernel *kernel, uint32_t buffer, KElem elem);
+/* Everything but names and title, as bytes: equal ones mean equal kernels. */
+void kir_content(const Kernel *kernel, Buf *out);
 
 KVal kb_task(KB *kb);
 KVal kb_for(KB *kb, KVal lo, KVal hi, int64_t step);

@@ -31,7 +31,7 @@ KB *kb_begin(Arena *arena, const char *name, int64_t n_tasks)
     KB *kb = arena_new(arena, KB);
     kb->arena = arena;
     kb->kernel = arena_new(arena, Kernel);
-    kb->kernel->name = arena_strdup(arena, name);
+    kb->kernel->name = kb->kernel->kind = arena_strdup(arena, name);
     kb->kernel->title = "";
     kb->kernel->n_tasks = n_tasks;
     return kb;
@@ -549,26 +549,35 @@ static void drop_unused(Arena *arena, Kernel *k)
     k->insts.n = n;
 }
 
-static uint64_t hash_kernel(Arena *arena, const Kernel *k)
+static void add_word(Buf *out, uint64_t word)
 {
-    size_t n_words = 2 + 2 * (size_t)k->n_buffers + 4 * (size_t)k->insts.n;
-    uint64_t *words = arena_array(arena, uint64_t, n_words), *w = words;
-    *w++ = (uint64_t)k->n_tasks;
-    *w++ = k->n_buffers;
+    buf_add(out, &word, sizeof word);
+}
+
+void kir_content(const Kernel *k, Buf *out)
+{
+    add_word(out, (uint64_t)k->n_tasks);
+    add_word(out, k->n_buffers);
     for (uint32_t b = 0; b < k->n_buffers; b++) {
         const KBuffer *buffer = &k->buffers[b];
-        *w++ = (uint64_t)buffer->n;
-        *w++ =
-            (uint64_t)buffer->elem | (uint64_t)buffer->written << 8 | (uint64_t)buffer->local << 9;
+        add_word(out, (uint64_t)buffer->n);
+        add_word(out, (uint64_t)buffer->elem | (uint64_t)buffer->written << 8 |
+                          (uint64_t)buffer->local << 9);
     }
     for (KVal v = 0; v < k->insts.n; v++) {
         const KInst *inst = &k->insts.at[v];
-        *w++ = (uint64_t)inst->op | (uint64_t)inst->lanes << 8 | (uint64_t)inst->buf << 16;
-        *w++ = (uint64_t)inst->a | (uint64_t)inst->b << 32;
-        *w++ = (uint64_t)inst->c | (uint64_t)float_bits(inst->f) << 32;
-        *w++ = (uint64_t)inst->imm;
+        add_word(out, (uint64_t)inst->op | (uint64_t)inst->lanes << 8 | (uint64_t)inst->buf << 16);
+        add_word(out, (uint64_t)inst->a | (uint64_t)inst->b << 32);
+        add_word(out, (uint64_t)inst->c | (uint64_t)float_bits(inst->f) << 32);
+        add_word(out, (uint64_t)inst->imm);
     }
-    return XXH3_64bits(words, n_words * sizeof *words);
+}
+
+static uint64_t hash_kernel(Arena *arena, const Kernel *k)
+{
+    Buf content = buf_create(arena);
+    kir_content(k, &content);
+    return XXH3_64bits(content.at, content.n);
 }
 
 Kernel *kb_finish(KB *kb)

@@ -93,7 +93,8 @@ static void print_inst(const Kernel *k, KVal v, Buf *out)
 
 void kir_print(const Kernel *k, Buf *out)
 {
-    buf_printf(out, "kernel %s tasks %" PRId64 "\n", k->name, k->n_tasks);
+    buf_printf(out, "kernel %s tasks %" PRId64 " hash %016" PRIx64 "\n", k->name, k->n_tasks,
+               k->hash);
     if (k->title && *k->title)
         buf_printf(out, "  ; %s\n", k->title);
     print_buffers(k, out);

@@ -5,13 +5,29 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
 #include <xxhash.h>
 
-int cmd_build(Ctx *ctx, const Args *args)
+/* Where what can be made again is kept; NULL when the environment does not say. */
+static const char *cache_folder(Ctx *ctx)
+{
+    const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+    if (cache && cache[0] == '/')
+        return arena_printf(ctx->arena, "%s/graft", cache);
+    return home && *home ? arena_printf(ctx->arena, "%s/.cache/graft", home) : NULL;
+}
+
+static CompileOptions build_options(Ctx *ctx, const Args *args, const char *cache)
 {
     CompileOptions options = command_options(args, args->words.at[0]);
+    if (cache)
+        options.kernel_cache = arena_printf(ctx->arena, "%s/kernels", cache);
+    return options;
+}
+
+int cmd_build(Ctx *ctx, const Args *args)
+{
+    CompileOptions options = build_options(ctx, args, cache_folder(ctx));
     Compilation done;
     const char *out = args->output;
     if (!out) {
@@ -26,15 +42,10 @@ int cmd_build(Ctx *ctx, const Args *args)
 
 /* ------------------------------------------------------------------------------ run */
 
-/* What a file is taken for without reading it: its place, length and time. */
 static void add_file(Buf *key, const char *path)
 {
-    struct stat st;
-    if (path && stat(path, &st) == 0)
-        buf_printf(key, "%s %lld %lld.%09ld\n", path, (long long)st.st_size,
-                   (long long)st.st_mtim.tv_sec, st.st_mtim.tv_nsec);
-    else if (path)
-        buf_printf(key, "%s -\n", path);
+    if (path)
+        file_stamp(key, path);
 }
 
 /* Hash of all that decides the program, and whether it may be built: spec, weights, the backbone's
@@ -44,45 +55,17 @@ static const char *program_key(Ctx *ctx, const Args *args, const Spec *spec)
     Buf key = buf_create(ctx->arena);
     char *folder = getcwd(NULL, 0);
     Target target = target_resolve(ctx, spec->target_cpu);
-    buf_printf(&key, "%s\n%s\n%s\n%s %s\n%d\n%llu\n", PACKAGE_VERSION, folder ? folder : "",
-               spec->canonical, target.cpu, target.features, args->no_weights,
-               (unsigned long long)args->memory_limit);
+    emit_compiler(&key);
+    buf_printf(&key, "%s\n%s\n%s %s\n%d\n%llu\n", folder ? folder : "", spec->canonical, target.cpu,
+               target.features, args->no_weights, (unsigned long long)args->memory_limit);
     free(folder);
     add_file(&key, spec->file->path);
     add_file(&key, spec->backbone_weights.path);
     add_file(&key, spec->weights.path);
-    add_file(&key, "/proc/self/exe");
     add_file(&key, arena_printf(ctx->arena, "%s/libgrt.a", runtime_dir(ctx)));
     if (spec->has_backbone && spec->backbone_loc.file)
         add_file(&key, path_beside(ctx->arena, spec->backbone_loc.file->path, spec->backbone));
     return arena_printf(ctx->arena, "%016llx", (unsigned long long)XXH3_64bits(key.at, key.n));
-}
-
-/* Makes a folder and those above it. */
-static void make_folders(Ctx *ctx, const char *path)
-{
-    char *copy = arena_strdup(ctx->arena, path);
-    for (char *slash = copy + 1;; slash++) {
-        if (*slash && *slash != '/')
-            continue;
-        char was = *slash;
-        *slash = '\0';
-        if (mkdir(copy, 0777) != 0 && errno != EEXIST)
-            fatal(ctx, EXIT_FILE, "cannot make the folder %s: %s", copy, strerror(errno));
-        *slash = was;
-        if (!was)
-            return;
-    }
-}
-
-static const char *cache_folder(Ctx *ctx)
-{
-    const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
-    if (cache && cache[0] == '/')
-        return arena_printf(ctx->arena, "%s/graft", cache);
-    if (!home || !*home)
-        fatal(ctx, EXIT_FILE, "neither XDG_CACHE_HOME nor HOME says where the cache is");
-    return arena_printf(ctx->arena, "%s/.cache/graft", home);
 }
 
 /* Becomes the program; without a command of its own it trains. */
@@ -102,14 +85,18 @@ static _Noreturn void become(Ctx *ctx, const char *program, char **rest)
 
 int cmd_run(Ctx *ctx, const Args *args)
 {
-    CompileOptions options = command_options(args, args->words.at[0]);
+    const char *cache = cache_folder(ctx);
+    CompileOptions options = build_options(ctx, args, cache);
     Compilation done;
     if (!compile(ctx, &options, STAGE_SPEC, &done))
         return EXIT_SPEC;
-    const char *cache = cache_folder(ctx), *key = program_key(ctx, args, done.spec);
+    if (!cache)
+        fatal(ctx, EXIT_FILE, "neither XDG_CACHE_HOME nor HOME says where the cache is");
+    const char *key = program_key(ctx, args, done.spec);
     const char *program = arena_printf(ctx->arena, "%s/%s-%s", cache, done.spec->name, key);
     if (access(program, X_OK) != 0) {
-        make_folders(ctx, cache);
+        if (!file_make_folders(ctx, cache))
+            fatal(ctx, EXIT_FILE, "cannot make the folder %s: %s", cache, strerror(errno));
         bool good = compile_program(ctx, &options, program, &done);
         compile_report_weights(&done);
         if (!good)

@@ -77,13 +77,18 @@ static double now(void)
     return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
 }
 
-/* With --verbose: how long the stage took that ends here. */
-static void say(const Ctx *ctx, const char *stage, double *since)
+/* With --verbose: how long the stage took that ends here, and what else there is to say of it. */
+static void say_more(const Ctx *ctx, const char *stage, double *since, const char *more)
 {
     double time = now();
     if (ctx->verbose)
-        fprintf(stderr, "%-8s %8.3f s\n", stage, time - *since);
+        fprintf(stderr, "%-8s %8.3f s%s\n", stage, time - *since, more);
     *since = time;
+}
+
+static void say(const Ctx *ctx, const char *stage, double *since)
+{
+    say_more(ctx, stage, since, "");
 }
 
 static void forget_weights(Spec *spec)
@@ -197,7 +202,6 @@ bool compile_program(Ctx *ctx, const CompileOptions *options, const char *out_pa
     double since = now();
     const char *folder = temporary_create(ctx, folder_of(ctx, out_path));
     const char *rodata = arena_printf(ctx->arena, "%s/rodata", folder);
-    const char *object = arena_printf(ctx->arena, "%s/program.o", folder);
     const char *program = arena_printf(ctx->arena, "%s/program", folder);
     ProgramInfo info = {.plan = out->plan,
                         .spec = out->spec,
@@ -205,9 +209,12 @@ bool compile_program(Ctx *ctx, const CompileOptions *options, const char *out_pa
                         .weights_report = out->report.text ? out->report.text : "",
                         .rodata_path = rodata};
     emit_rodata(ctx, out->plan, rodata);
-    emit_llvm(ctx, &info, EMIT_OBJ, object);
-    say(ctx, "emit", &since);
-    link_program(ctx, &object, 1, program);
+    ProgramObjects objects;
+    emit_objects(ctx, &info, folder, options->kernel_cache, &objects);
+    say_more(ctx, "emit", &since,
+             arena_printf(ctx->arena, ", %u of %u kernels from the cache", objects.n_cached,
+                          objects.n_kernels));
+    link_program(ctx, objects.paths, objects.n, program);
     if (rename(program, out_path) != 0)
         fatal(ctx, EXIT_FILE, "cannot write %s: %s", out_path, strerror(errno));
     temporary_remove();

@@ -13,6 +13,7 @@ typedef struct CompileOptions {
     const SetOption *sets;
     uint32_t n_sets;
     uint64_t memory_limit;   /* of the program, in bytes; 0: none */
+    const char *kernel_cache; /* compile_program: folder of kernel_cache.h; NULL: none */
     bool no_weights;         /* weights count as random: summary, emit without the files */
     bool no_values;          /* a Plan of sizes only, weight files count as complete: plan, diff */
 } CompileOptions;

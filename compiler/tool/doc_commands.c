@@ -92,7 +92,8 @@ void doc_commands(Ctx *ctx, const DocFormat *format, Buf *out)
     static const char *const variables[][2] = {
         {"NO_COLOR", "Not empty: messages have no colours, unless `--color=always` says so."},
         {"GRAFT_RUNTIME", "Folder of libgrt.a, if it is not the one that was installed."},
-        {"XDG_CACHE_HOME", "`graftc run` keeps its programs below it; else below ~/.cache."},
+        {"XDG_CACHE_HOME", "`graftc run` keeps its programs below it, `graftc build` and `run` their "
+                           "compiled kernels; else below ~/.cache."},
     };
     format->title(out, "graftc", 1, "compiler of transfer-learning experiments");
     format->heading(out, "Synopsis");

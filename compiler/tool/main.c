@@ -19,13 +19,15 @@ const Command COMMANDS[] = {
      "  graftc init ResNet50 photos -o photos.graft.yaml"},
     {"build", cmd_build, BUILDS | TAKES_OUTPUT, 1, 1, "SPEC",
      "compile a spec to a program that trains, evaluates and predicts",
-     "Without -o the program gets the name of the spec, in the working directory."},
+     "Without -o the program gets the name of the spec, in the working directory. Kernels that an\n"
+     "earlier build compiled are taken from the cache of graftc run; the program is the same."},
     {"run", cmd_run, BUILDS | TAKES_REST, 1, 1, "SPEC [-- ARGUMENTS]",
      "build into a cache and run the program",
      "The arguments go to the program; without a command of its own it is told to train:\n"
      "  graftc run a.graft.yaml -- --epochs 3\n"
      "  graftc run a.graft.yaml -- predict cat.png\n"
-     "The cache is $XDG_CACHE_HOME/graft, or ~/.cache/graft."},
+     "The cache is $XDG_CACHE_HOME/graft, or ~/.cache/graft. A spec that did not change is not built\n"
+     "again; of one that did, only the kernels that differ are compiled."},
     {"check", cmd_check, COMPILES | TAKES_WEIGHTS | TAKES_JSON | TAKES_SARIF | TAKES_OUTPUT |
      TAKES_MEMORY_LIMIT, 1, UINT32_MAX, "SPEC...", "report every mistake in the specs",
      "Warnings and notes leave the exit code 0. The comment `# graftc: allow RULE` at the end of\n"
