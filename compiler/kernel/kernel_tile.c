@@ -105,21 +105,29 @@ int64_t tasks_for(int64_t operations, int64_t most)
     return operations < SMALL_STEP ? 1 : most;
 }
 
+/* n things in runs of `each`. */
+static Split runs_of(int64_t n, int64_t each)
+{
+    return (Split){.n = n, .groups = (n + each - 1) / each, .each = each};
+}
+
+/* What the busier of two cores gets, each taking half of the runs. */
+static int64_t half_load(Split s)
+{
+    int64_t first = s.groups / 2 * s.each;
+    return first > s.n - first ? first : s.n - first;
+}
+
 Split split_even(int64_t n, int64_t max_groups)
 {
-    Split s = {.n = n};
     int64_t groups = n < max_groups ? n : max_groups;
-    /* the largest number of equal runs that still gives at least half of the groups asked for */
-    for (int64_t g = groups; g >= 1 && g * 2 >= groups; g--) {
-        if (n % g == 0) {
-            s.groups = g;
-            s.each = n / g;
-            return s;
-        }
+    Split best = runs_of(n, (n + groups - 1) / groups);
+    for (int64_t g = groups - 1; g >= 1 && g * 2 >= groups; g--) {
+        Split s = runs_of(n, (n + g - 1) / g);
+        if (half_load(s) < half_load(best))
+            best = s;
     }
-    s.each = (n + groups - 1) / groups;
-    s.groups = (n + s.each - 1) / s.each;
-    return s;
+    return best;
 }
 
 KVal split_lo(KB *kb, Split split, KVal group)

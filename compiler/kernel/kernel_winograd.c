@@ -13,7 +13,8 @@
 enum {
     LOCAL_BYTES = 400 * 1024, /* of a block's rows, transformed */
     MAX_BLOCK_ROWS = 64,
-    MAX_GROUPS = 16,  /* tasks */
+    MAX_GROUPS = 16, /* tasks */
+    MAX_ODD_BLOCKS = 8,
     MAX_PANEL = 48,   /* columns of the widest panel */
     INPUT_SHARE = 32, /* a task's products take at least so many times its input's transform */
     VECTOR = 16, /* lanes that operations are counted in: the choice is the same on all machines */
@@ -375,14 +376,15 @@ static void choose_block(Winograd *w)
 }
 
 /* Each of a block's tasks transforms the whole input: there are several where there are few blocks
- * and that costs little. */
+ * and that costs little, and where else two cores would share an odd number. */
 static void share_panels(Winograd *w)
 {
     int64_t panels = (w->g.dc + w->panel - 1) / w->panel, most = MAX_GROUPS / w->n_blocks;
     int64_t products = w->positions * w->g.dc;
     int64_t groups = products / (INPUT_SHARE * input_ops(w->h, w->w));
     groups = groups < most ? groups : most;
-    w->panels = split_even(panels, groups < 1 ? 1 : groups);
+    int64_t least = w->n_blocks % 2 && w->n_blocks < MAX_ODD_BLOCKS ? 2 : 1;
+    w->panels = split_even(panels, groups < least ? least : groups);
 }
 
 static int64_t stream_ops(int64_t floats)
