@@ -305,7 +305,8 @@ Kernel *kernel_conv(Arena *arena, KernelTarget target, const ConvGeom *geom,
     Conv c = {.g = *geom, .o = *options, .panel = panel, .lanes = target.lanes};
     bool one_product = geom->kh == 1 && geom->kw == 1 && geom->stride_h == 1 &&
                        geom->stride_w == 1 && geom->pad_t == 0 && geom->pad_l == 0 &&
-                       geom->up_h == 1 && geom->up_w == 1;
+                       geom->dh == geom->sh && geom->dw == geom->sw && geom->up_h == 1 &&
+                       geom->up_w == 1;
     if (one_product) {
         c.g.n = geom->n * geom->dh * geom->dw;
         c.g.sh = c.g.sw = c.g.dh = c.g.dw = 1;
