@@ -60,6 +60,7 @@ typedef struct Plan {
     const Graph *graph;
     Target target;
     PlanPhase phases[GRT_N_PHASES];
+    const bool *prefix; /* by node of the graph: computed by the phase prefix */
     ARR(PlanBuffer) buffers;
     ARR(Kernel *) kernels; /* distinct */
     ARR(GrtParam) params;  /* not frozen */
@@ -81,5 +82,7 @@ void plan_layout(Ctx *ctx, Plan *plan); /* plan_memory.c */
 /* No two live buffers overlap; every step's arguments fit its kernel; bug() when broken. */
 void plan_verify(const Plan *plan);
 void plan_print(const Plan *plan, Buf *out);
+/* Why a layer that reads values of the prefix is not of it itself ("trains"); NULL for others. */
+const char *plan_prefix_end(const Plan *plan, NodeId reader);
 
 #endif

@@ -306,6 +306,7 @@ static Plan *build(Ctx *ctx, const Graph *graph, Target target, bool valued)
     plan->target = target;
     plan->valued = valued;
     Lower lw = begin_lower(ctx, plan);
+    plan->prefix = lw.prefix;
     Boundary b = find_boundary(ctx, graph, lw.prefix);
     plan->feature_size = b.size;
     plan->head_input_size = node_size(graph, graph->head_input);

@@ -21,6 +21,29 @@ static void print_step(const Plan *plan, const PlanStep *step, uint32_t index, B
     buf_puts(out, "\n");
 }
 
+const char *plan_prefix_end(const Plan *plan, NodeId reader)
+{
+    const Node *node = &plan->graph->nodes.at[reader];
+    bool reads = false;
+    for (uint32_t k = 0; k < node->inputs.n; k++)
+        reads |= plan->prefix[node->inputs.at[k]];
+    if (plan->prefix[reader] || !reads)
+        return NULL;
+    if (node->trainable)
+        return "trains";
+    return LAYER_KINDS[node->kind].flags & LF_RANDOM ? "is random in training"
+                                                     : "reads other values as well";
+}
+
+static void print_prefix_ends(const Plan *plan, Buf *out)
+{
+    for (NodeId i = 0; plan->prefix && i < plan->graph->nodes.n; i++) {
+        const char *why = plan_prefix_end(plan, i);
+        if (why)
+            buf_printf(out, "  ends before %s, which %s\n", plan->graph->nodes.at[i].name, why);
+    }
+}
+
 /* Each kernel once, with its tile and how much of the processor that lets one expect. */
 static void print_kernels(const Plan *plan, Buf *out)
 {
@@ -101,6 +124,8 @@ void plan_print(const Plan *plan, Buf *out)
         buf_printf(out, "\nphase %s: batch %lld, %u steps, %llu multiply-adds\n", phase->name,
                    (long long)phase->batch, phase->steps.n,
                    (unsigned long long)plan_phase_macs(phase));
+        if (p == GRT_PREFIX)
+            print_prefix_ends(plan, out);
         for (uint32_t i = 0; i < phase->steps.n; i++)
             print_step(plan, &phase->steps.at[i], i, out);
     }

@@ -42,6 +42,22 @@ static void write_args(Json *j, const Plan *plan, const PlanStep *step, bool wri
     json_close(j, "]");
 }
 
+/* Layers that read what the prefix computes and are not of it. */
+static void write_prefix_ends(Json *j, const Plan *plan)
+{
+    json_open(j, "ends", "[");
+    for (NodeId i = 0; i < plan->graph->nodes.n; i++) {
+        const char *why = plan_prefix_end(plan, i);
+        if (!why)
+            continue;
+        json_open(j, NULL, "{");
+        json_string(j, "before", plan->graph->nodes.at[i].name);
+        json_string(j, "which", why);
+        json_close(j, "}");
+    }
+    json_close(j, "]");
+}
+
 static void write_phase(Json *j, const Plan *plan, int p)
 {
     const PlanPhase *phase = &plan->phases[p];
@@ -53,6 +69,8 @@ static void write_phase(Json *j, const Plan *plan, int p)
     number(j, "macs", plan_phase_macs(phase));
     number(j, "peak_bytes", peak);
     number(j, "peak_step", peak_step);
+    if (p == GRT_PREFIX)
+        write_prefix_ends(j, plan);
     json_open(j, "steps", "[");
     for (uint32_t i = 0; i < phase->steps.n; i++) {
         const PlanStep *step = &phase->steps.at[i];
