@@ -14,8 +14,7 @@ enum {
     BLOCK_BYTES =
         64 * 1024,   /* a panel's share of one pass over the sums, well inside of the L2 cache */
     MAX_GROUPS = 16, /* tasks a kernel is cut into, at most about twice this */
-    VALUES_PER_WEIGHT = 4,
-    VECTOR = 16 /* lanes that operations are counted in */
+    VALUES_PER_WEIGHT = 4
 };
 
 typedef struct Conv {
@@ -303,14 +302,7 @@ Kernel *kernel_conv(Arena *arena, KernelTarget target, const ConvGeom *geom,
                     const ConvOptions *options, int64_t panel)
 {
     Conv c = {.g = *geom, .o = *options, .panel = panel, .lanes = target.lanes};
-    bool one_product = geom->kh == 1 && geom->kw == 1 && geom->stride_h == 1 &&
-                       geom->stride_w == 1 && geom->pad_t == 0 && geom->pad_l == 0 &&
-                       geom->dh == geom->sh && geom->dw == geom->sw && geom->up_h == 1 &&
-                       geom->up_w == 1;
-    if (one_product) {
-        c.g.n = geom->n * geom->dh * geom->dw;
-        c.g.sh = c.g.sw = c.g.dh = c.g.dw = 1;
-    }
+    bool one_product = conv_as_product(&c.g);
     c.rows = c.g.n;
     c.pixels = c.g.dh * c.g.dw;
     int vectors = (int)(panel / target.lanes);

@@ -18,7 +18,6 @@
 enum {
     MAX_SAMPLES = 128, /* above, the optimizer's share is small */
     GROUPS = 8,        /* tasks */
-    VECTOR = 16,       /* lanes that operations are counted in */
     UPDATE_OPS = 16,   /* of the optimizer on a vector of weights */
     COPY_BYTES = 128 * 1024
 };
@@ -146,17 +145,11 @@ static void turn(const Dense *d, const Run *run, KVal i, bool first)
     int64_t shared = first ? 0 : vectors / each;
     KVal panel = kb_iop(kb, K_IDIV, i, run->n_tiles);
     KVal x = kb_imulc(kb, turn_row(d, run, i), d->n);
-    Tile tile = {.rows = run->rows, .vectors = d->vectors, .lanes = d->lanes};
-    for (int r = 0; r < run->rows; r++)
-        for (int v = 0; v < d->vectors; v++)
-            tile_at(&tile, r, v) = kb_var(kb, kb_f(kb, 0, d->lanes));
+    Tile tile = tile_zeros(kb, run->rows, d->vectors, d->lanes);
     KVal w = first ? KVAL_NONE : turn_weights(d, run, kb_iaddc(kb, i, -1));
     sum(d, &tile, x, panel, 0, shared, w, each);
     sum(d, &tile, x, panel, shared, d->n, KVAL_NONE, 0);
-    for (int r = 0; r < run->rows; r++)
-        for (int v = 0; v < d->vectors; v++)
-            kb_store(kb, d->waiting, kb_i(kb, (int64_t)(r * d->vectors + v) * d->lanes),
-                     kb_get(kb, tile_at(&tile, r, v)), d->lanes);
+    tile_store(kb, &tile, d->waiting, kb_i(kb, 0), d->panel);
 }
 
 /* All turns of a run of n_tiles >= 1 tiles. */
@@ -295,10 +288,7 @@ typedef struct DenseInput {
 static void input_tile(const DenseInput *d, KVal samples, KVal ci, int rows)
 {
     KB *kb = d->kb;
-    Tile tile = {.rows = rows, .vectors = d->vectors, .lanes = d->lanes};
-    for (int r = 0; r < rows; r++)
-        for (int v = 0; v < d->vectors; v++)
-            tile_at(&tile, r, v) = kb_var(kb, kb_f(kb, 0, d->lanes));
+    Tile tile = tile_zeros(kb, rows, d->vectors, d->lanes);
     int64_t full = d->co / d->panel, rest = d->co % d->panel;
     for (int part = full > 0 ? 0 : 1; part < (rest ? 2 : 1); part++) {
         KVal p = part == 0 ? kb_for(kb, kb_i(kb, 0), kb_i(kb, full), 1) : kb_i(kb, full);
@@ -312,10 +302,7 @@ static void input_tile(const DenseInput *d, KVal samples, KVal ci, int rows)
             kb_end(kb);
     }
     KVal to = kb_imulc(kb, kb_imad(kb, samples, d->ci, ci), d->panel_n);
-    for (int r = 0; r < rows; r++)
-        for (int v = 0; v < d->vectors; v++)
-            kb_store(kb, d->dx, kb_iaddc(kb, to, r * d->panel_n + v * d->lanes),
-                     kb_get(kb, tile_at(&tile, r, v)), d->lanes);
+    tile_store(kb, &tile, d->dx, to, d->panel_n);
 }
 
 Kernel *kernel_dense_input(Arena *arena, KernelTarget target, const ConvGeom *g, int64_t panel,

@@ -64,10 +64,8 @@ static void grad_tile(const Grad *c, KVal panel, KVal tap, KVal ci, int rows, in
                       int last_active)
 {
     KB *kb = c->kb;
-    Tile tile = {.rows = rows, .vectors = vectors, .lanes = c->lanes, .last_active = last_active};
-    for (int r = 0; r < rows; r++)
-        for (int v = 0; v < vectors; v++)
-            tile_at(&tile, r, v) = kb_var(kb, kb_f(kb, 0, c->lanes));
+    Tile tile = tile_zeros(kb, rows, vectors, c->lanes);
+    tile.last_active = last_active;
     grad_sum(c, &tile, tap, ci, kb_imulc(kb, panel, c->panel));
     int64_t matrix_rows = c->g.kh * c->g.kw * c->g.sc;
     KVal row = kb_imad(kb, tap, c->g.sc, ci);
@@ -111,12 +109,7 @@ Kernel *kernel_conv_update(Arena *arena, KernelTarget target, const ConvGeom *ge
 {
     int lanes = target.lanes, vectors = (int)(panel / lanes);
     Grad c = {.g = *geom, .optimizer = optimizer, .panel = panel, .lanes = lanes};
-    bool one_product = geom->kh == 1 && geom->kw == 1 && geom->stride_h == 1 &&
-                       geom->stride_w == 1 && geom->pad_t == 0 && geom->pad_l == 0;
-    if (one_product) {
-        c.g.n = geom->n * geom->dh * geom->dw;
-        c.g.sh = c.g.sw = c.g.dh = c.g.dw = 1;
-    }
+    conv_as_product(&c.g);
     c.tile_rows = tile_choose_rows(target, geom->sc, vectors, (int64_t)sizeof(float));
     int64_t full = geom->dc / panel, rest = geom->dc % panel, panels = full + (rest ? 1 : 0);
     int64_t per_tap = (geom->sc + c.tile_rows - 1) / c.tile_rows,

@@ -35,6 +35,33 @@ void tile_dot2(KB *kb, const Tile *tile, int a_buf, KVal a0, int64_t a_stride, i
     }
 }
 
+Tile tile_zeros(KB *kb, int rows, int vectors, int lanes)
+{
+    Tile tile = {.rows = rows, .vectors = vectors, .lanes = lanes};
+    for (int r = 0; r < rows; r++)
+        for (int v = 0; v < vectors; v++)
+            tile_at(&tile, r, v) = kb_var(kb, kb_f(kb, 0, lanes));
+    return tile;
+}
+
+void tile_store(KB *kb, const Tile *tile, int buf, KVal to, int64_t pitch)
+{
+    for (int r = 0; r < tile->rows; r++)
+        for (int v = 0; v < tile->vectors; v++)
+            kb_store(kb, buf, kb_iaddc(kb, to, r * pitch + v * tile->lanes),
+                     kb_get(kb, tile_at(tile, r, v)), tile->lanes);
+}
+
+bool conv_as_product(ConvGeom *g)
+{
+    if (g->kh != 1 || g->kw != 1 || g->stride_h != 1 || g->stride_w != 1 || g->pad_t != 0 ||
+        g->pad_l != 0 || g->dh != g->sh || g->dw != g->sw || g->up_h != 1 || g->up_w != 1)
+        return false;
+    g->n *= g->dh * g->dw;
+    g->sh = g->sw = g->dh = g->dw = 1;
+    return true;
+}
+
 KVal tile_finish(KB *kb, const ConvOptions *options, KVal y, KVal bias, int residual_buf, KVal res,
                  int active)
 {

@@ -8,7 +8,8 @@ enum {
     TILE_MAX_ROWS = 16,
     TILE_MAX_VECTORS = 4,
     L1_WAY = 4096, /* bytes; on all machines with pages of 4 KiB */
-    L1_WAYS = 8    /* or more */
+    L1_WAYS = 8,   /* or more */
+    VECTOR = 16    /* lanes that operations are counted in: choices are the same on all machines */
 };
 
 /* rows x vectors accumulators. */
@@ -24,6 +25,10 @@ typedef struct Tile {
 void tile_dot2(KB *kb, const Tile *tile, int a_buf, KVal a0, int64_t a_stride, int b_buf, KVal b0);
 /* sum[r][v] += a[a0 + r * a_stride] * b[b0 + v * lanes ..] */
 void tile_fma(KB *kb, const Tile *tile, int a_buf, KVal a0, int64_t a_stride, int b_buf, KVal b0);
+/* A tile of sums that start from zero. */
+Tile tile_zeros(KB *kb, int rows, int vectors, int lanes);
+/* Its sums in whole vectors: those of row r at buf[to + r * pitch ..]. */
+void tile_store(KB *kb, const Tile *tile, int buf, KVal to, int64_t pitch);
 /* What follows the sum y of a convolution: bias, residual (loaded at `res`), activation; bias and
  * residual where the options have them. The bias comes last: where it is large, a sum that starts
  * from it is rounded at its size at every step. */
@@ -38,9 +43,13 @@ int tile_choose_rows(KernelTarget target, int64_t rows, int vectors, int64_t pit
  * is expected to have. */
 double tile_share(int64_t rows, int tile_rows, int64_t cols, int64_t panel, int lanes);
 
-/* Tasks of a step that takes so many operations on vectors, `most` at most: one where waking another
- * core would take as long as the step. */
+/* Tasks of a step that takes so many operations on vectors, `most` at most: one where waking
+ * another core would take as long as the step. */
 int64_t tasks_for(int64_t operations, int64_t most);
+
+/* Whether a convolution is one product, all pixels of all samples being its rows; it is then given
+ * that form, of one pixel. */
+bool conv_as_product(ConvGeom *geom);
 
 /* n things in `groups` runs of `each` (the last may be shorter). */
 typedef struct Split {

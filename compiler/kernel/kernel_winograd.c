@@ -17,8 +17,7 @@ enum {
     MAX_ODD_BLOCKS = 8,
     MAX_PANEL = 48,   /* columns of the widest panel */
     INPUT_SHARE = 32, /* a task's products take at least so many times its input's transform */
-    VECTOR = 16, /* lanes that operations are counted in: the choice is the same on all machines */
-    STREAM_OPS = 10 /* what reading 64 bytes of weights costs, in vector operations */
+    STREAM_OPS = 10   /* what reading 64 bytes of weights costs, in vector operations */
 };
 
 typedef struct Winograd {
@@ -151,20 +150,14 @@ static void product_tile(const Winograd *w, KVal position, KVal row0, int rows, 
                          int vectors)
 {
     KB *kb = w->kb;
-    Tile tile = {.rows = rows, .vectors = vectors, .lanes = w->lanes};
-    for (int r = 0; r < rows; r++)
-        for (int v = 0; v < vectors; v++)
-            tile_at(&tile, r, v) = kb_var(kb, kb_f(kb, 0, w->lanes));
+    Tile tile = tile_zeros(kb, rows, vectors, w->lanes);
     KVal a = kb_imad(kb, position, w->in_pitch, kb_imulc(kb, row0, w->g.sc));
     KVal b = kb_imulc(kb, kb_imad(kb, panel, w->positions, position), w->g.sc * w->panel);
     KVal k = kb_for(kb, kb_i(kb, 0), kb_i(kb, w->g.sc), 1);
     tile_fma(kb, &tile, w->in, kb_iadd(kb, a, k), w->g.sc, w->weights, kb_imad(kb, k, w->panel, b));
     kb_end(kb);
     KVal to = kb_imad(kb, position, w->out_pitch, kb_imulc(kb, row0, w->panel));
-    for (int r = 0; r < rows; r++)
-        for (int v = 0; v < vectors; v++)
-            kb_store(kb, w->out, kb_iaddc(kb, to, r * w->panel + v * w->lanes),
-                     kb_get(kb, tile_at(&tile, r, v)), w->lanes);
+    tile_store(kb, &tile, w->out, to, w->panel);
 }
 
 static int product_rows(const Winograd *w, KernelTarget target, int vectors)
