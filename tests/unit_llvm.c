@@ -229,7 +229,7 @@ static void test_alone(Ctx *ctx)
     for (uint32_t i = 0; i < b.n_buffers; i++)
         b.buffers[i].name = arena_printf(ctx->arena, "other%u", b.n_buffers - i);
     EmitLlvm em;
-    emit_llvm_open(&em, ctx, &target);
+    emit_llvm_open(&em, ctx, &target, true);
     Buf first = emit_llvm_alone(&em, &a), other = emit_llvm_alone(&em, loops_kernel(ctx->arena));
     Buf second = emit_llvm_alone(&em, &b);
     emit_llvm_close(&em);

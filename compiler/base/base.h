@@ -65,6 +65,8 @@ const char *text_rounded(Arena *arena, int64_t n);
 const char *text_bytes(Arena *arena, uint64_t n);
 /* The other way: 512, 64K, 1.5M, 2G, and the like with i, iB or B; powers of 1024. false: none. */
 bool text_read_bytes(const char *text, uint64_t *out);
+/* Of texts behind pointers, by bytes: for qsort. */
+int text_compare(const void *a, const void *b);
 /* Shell-style pattern with * and ? against a whole name. */
 bool glob_match(const char *pattern, const char *name);
 

@@ -194,11 +194,6 @@ void file_stamp(Buf *out, const char *path)
         buf_printf(out, "%s -\n", path);
 }
 
-static int compare_names(const void *a, const void *b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 const char *const *folder_names(Ctx *ctx, const char *path, uint32_t *n)
 {
     ARR(const char *) names = {0};
@@ -219,7 +214,7 @@ const char *const *folder_names(Ctx *ctx, const char *path, uint32_t *n)
     if (!names.n)
         *arr_push(ctx->arena, &names) = NULL;
     else
-        qsort(names.at, names.n, sizeof *names.at, compare_names);
+        qsort(names.at, names.n, sizeof *names.at, text_compare);
     return names.at;
 }
 

@@ -62,6 +62,11 @@ const char *nearest_name(const char *name, const char *const *names, size_t n_na
 
 /* Goes back to the last star when a letter does not fit: no recursion, at most |pattern| * |name|
  * steps. */
+int text_compare(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
 bool glob_match(const char *pattern, const char *name)
 {
     const char *star = NULL, *star_name = NULL;

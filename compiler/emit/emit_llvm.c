@@ -36,14 +36,14 @@ static void keep_diagnostic(LLVMDiagnosticInfoRef info, void *data)
     LLVMDisposeMessage(text);
 }
 
-static void open_machine(EmitLlvm *em, Ctx *ctx, const Target *target)
+void emit_llvm_open(EmitLlvm *em, Ctx *ctx, const Target *target, bool apart)
 {
-    *em = (EmitLlvm){.ctx = ctx, .target = target};
+    *em = (EmitLlvm){.ctx = ctx, .target = target, .apart = apart};
     em->machine = emit_target_machine(ctx, target);
     em->layout = LLVMCreateTargetDataLayout(em->machine);
 }
 
-static void close_machine(EmitLlvm *em)
+void emit_llvm_close(EmitLlvm *em)
 {
     LLVMDisposeTargetData(em->layout);
     LLVMDisposeTargetMachine(em->machine);
@@ -142,39 +142,28 @@ void emit_llvm_kernels(Ctx *ctx, const Target *target, const Kernel *const *kern
                        EmitKind kind, const char *path)
 {
     EmitLlvm em;
-    open_machine(&em, ctx, target);
+    emit_llvm_open(&em, ctx, target, false);
     begin_module(&em, "kernels");
     for (uint32_t i = 0; i < n; i++)
         emit_llvm_kernel(&em, kernels[i]);
     finish(&em, kind, path);
-    close_machine(&em);
+    emit_llvm_close(&em);
 }
 
 void emit_llvm(Ctx *ctx, const ProgramInfo *info, EmitKind kind, const char *path)
 {
     const Plan *plan = info->plan;
     EmitLlvm em;
-    open_machine(&em, ctx, &plan->target);
+    emit_llvm_open(&em, ctx, &plan->target, false);
     begin_module(&em, info->spec->name);
     for (uint32_t i = 0; i < plan->kernels.n; i++)
         emit_llvm_kernel(&em, plan->kernels.at[i]);
     emit_llvm_tables(&em, info);
     finish(&em, kind, path);
-    close_machine(&em);
+    emit_llvm_close(&em);
 }
 
 /* --------------------------------------------------------- kernels and tables apart */
-
-void emit_llvm_open(EmitLlvm *em, Ctx *ctx, const Target *target)
-{
-    open_machine(em, ctx, target);
-    em->apart = true;
-}
-
-void emit_llvm_close(EmitLlvm *em)
-{
-    close_machine(em);
-}
 
 Buf emit_llvm_alone(EmitLlvm *em, const Kernel *kernel)
 {

@@ -34,9 +34,9 @@ void emit_target_attributes(const EmitLlvm *em, LLVMValueRef function);
 /* Kernels alone, without tables, each exported as gk_NAME: for tests and for looking at one. */
 void emit_llvm_kernels(Ctx *ctx, const Target *target, const Kernel *const *kernels, uint32_t n,
                        EmitKind kind, const char *path);
-/* Opens the machine for kernels and tables that are apart: any number of emit_llvm_alone and
+/* Opens the machine; where kernels and tables are apart, any number of emit_llvm_alone and
  * emit_llvm_tables_alone may follow. */
-void emit_llvm_open(EmitLlvm *em, Ctx *ctx, const Target *target);
+void emit_llvm_open(EmitLlvm *em, Ctx *ctx, const Target *target, bool apart);
 void emit_llvm_close(EmitLlvm *em);
 /* The object of one kernel: the same bytes whatever program it is for. bug() when LLVM fails. */
 Buf emit_llvm_alone(EmitLlvm *em, const Kernel *kernel);

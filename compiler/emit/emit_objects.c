@@ -40,7 +40,7 @@ void emit_objects(Ctx *ctx, const ProgramInfo *info, const char *folder, const c
     EmitLlvm em;
     *out = (ProgramObjects){.n_kernels = plan->kernels.n};
     out->paths = arena_array(ctx->arena, const char *, plan->kernels.n + 1);
-    emit_llvm_open(&em, ctx, &plan->target);
+    emit_llvm_open(&em, ctx, &plan->target, true);
     for (uint32_t i = 0; i < plan->kernels.n; i++) {
         const Kernel *kernel = plan->kernels.at[i];
         const char *path = arena_printf(ctx->arena, "%s/%s.o", folder, kernel->name);

@@ -21,11 +21,6 @@ static bool is_image_name(const char *name)
 
 typedef ARR(const char *) Paths;
 
-static int by_text(const void *a, const void *b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 /* Paths of the images in a folder, sorted. */
 static Paths list_images(Ctx *ctx, const char *path)
 {
@@ -37,7 +32,7 @@ static Paths list_images(Ctx *ctx, const char *path)
     if (folder)
         closedir(folder);
     if (paths.n)
-        qsort(paths.at, paths.n, sizeof *paths.at, by_text);
+        qsort(paths.at, paths.n, sizeof *paths.at, text_compare);
     return paths;
 }
 

@@ -3,7 +3,6 @@
 #include "compiler/base/base.h"
 #include "compiler/tool/run_folder.h"
 
-#include <dirent.h>
 #include <math.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -21,24 +20,16 @@ const char *run_spec(Ctx *ctx, const char *folder)
     return access(path, F_OK) == 0 ? path : NULL;
 }
 
-static int by_text(const void *a, const void *b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 Names runs_in(Ctx *ctx, const char *folder)
 {
     Names out = {0};
-    DIR *dir = opendir(folder);
-    for (struct dirent *entry; dir && (entry = readdir(dir));) {
-        const char *path = arena_printf(ctx->arena, "%s/%s", folder, entry->d_name);
-        if (entry->d_name[0] != '.' && run_spec(ctx, path))
+    uint32_t n = 0;
+    const char *const *names = folder_names(ctx, folder, &n);
+    for (uint32_t i = 0; names && i < n; i++) {
+        const char *path = arena_printf(ctx->arena, "%s/%s", folder, names[i]);
+        if (run_spec(ctx, path))
             *arr_push(ctx->arena, &out) = path;
     }
-    if (dir)
-        closedir(dir);
-    if (out.n)
-        qsort(out.at, out.n, sizeof *out.at, by_text);
     return out;
 }
 
