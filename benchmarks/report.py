@@ -192,7 +192,7 @@ def forward_profile(results):
         total = sum(step["ms"] for step in profile["steps"])
         worst = sorted(profile["steps"], key=lambda step: -step["ms"])[:WORST_STEPS]
         text += [f"The forward of {NETWORKS[network].title} misses its target. The steps that take"
-                 f" most of the {digits(total)} ms for {profile['batch']} images:", ""]
+                 f" most of the {digits(total)} ms for {profile['batch']} images on each core:", ""]
         text += table(["step", "ms", "GMAC/s", "share"],
                       [[f"`{step['name']}`", digits(step["ms"]), digits(step["gmacs_per_second"]),
                         f"{100 * step['ms'] / total:.1f} %"] for step in worst])

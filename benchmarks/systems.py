@@ -76,7 +76,8 @@ class Graft:
         best = self.profiles.get(network)
         if not variant and (best is None or prefix["ms"] < best["ms"]):
             self.profiles[network] = prefix
-        return {f"batch {prefix['batch']}": prefix["ms"] / prefix["batch"]}
+        streams, batch = prefix["streams"], prefix["batch"]
+        return {f"batch {batch}, {streams} x 1 thread": prefix["ms"] / batch / streams}
 
     def step(self, network, variant, cache, epochs):
         """ms a step, mean of the epochs behind the first."""

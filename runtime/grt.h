@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define GRT_ABI 3u
+#define GRT_ABI 4u
 
 /* Runs tasks first .. last-1. args: one pointer a buffer of the step. */
 typedef void (*GrtKernel)(void *const *args, int64_t first, int64_t last);
@@ -42,7 +42,8 @@ typedef struct {
 } GrtPhase;
 
 /* Phases. prefix: images -> features, for `batch` images at a time; every sample is computed
- * independently of the others in its batch. train: features + labels -> forward, loss, backward,
+ * independently of the others in its batch, and several threads can run it side by side, each on a
+ * copy of its part of the block (stream_offset). train: features + labels -> forward, loss, backward,
  * update. eval: features (+ labels) -> probs, loss, correct. When nothing of the model is frozen the
  * prefix only converts and preprocesses the images. Either batch may differ from the others. peak:
  * multiply-adds in registers, for the command bench to compare with; no steps: it does not. */
@@ -138,6 +139,8 @@ typedef struct {
     uint32_t n_params;
     GrtIo io;
     uint64_t block_bytes;
+    uint64_t stream_offset, stream_bytes; /* of the block: all of it that the prefix uses, and the
+                                             prefix alone while it runs */
     const unsigned char *rodata;
     uint64_t rodata_bytes;
 

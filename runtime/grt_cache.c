@@ -135,25 +135,35 @@ bool grt_cache_rows(GrtCache *cache, int n_threads, const uint32_t *order, int64
 
 /* ------------------------------------------------------------------ filling */
 
+/* The staged features into the writer, and the hash of each. false: a write failed. */
+static bool put_staged(const GrtFeatures *features, GrtWriter *writer, uint64_t *hashes)
+{
+    const GrtProgram *p = features->run->program;
+    size_t row_bytes = (size_t)p->feature_size * sizeof(float);
+    bool ok = true;
+    for (int64_t at = 0, n; ok && at < features->staged_count; at += n) {
+        const float *rows =
+            grt_features_staged(features, p->io.features_out, p->feature_size, at, &n);
+        for (int64_t i = 0; i < n; i++)
+            hashes[at + i] = grt_hash(rows + i * p->feature_size, row_bytes, 0);
+        ok = grt_writer_put(writer, rows, (size_t)n * row_bytes);
+    }
+    return ok;
+}
+
 /* Computes all features into the writer. false: a write failed or a signal came. */
 static bool fill_rows(GrtFeatures *features, GrtWriter *writer, uint64_t *hashes)
 {
-    GrtRun *run = features->run;
-    const GrtProgram *p = run->program;
-    const char *rows = run->buffers[p->io.features_out];
-    size_t row_bytes = (size_t)p->feature_size * sizeof(float);
-    int64_t batch = p->phases[GRT_PREFIX].batch, n = features->data->n;
+    int64_t n = features->data->n;
     GrtBar bar;
     bool ok = true;
     grt_bar_begin(&bar, "Features", n, 0);
     grt_features_start(features, NULL, 0);
-    for (int64_t first = 0; ok && first < n; first += batch) {
-        int64_t count = n - first < batch ? n - first : batch;
-        grt_features_compute(features, first, count);
-        for (int64_t i = 0; i < count; i++)
-            hashes[first + i] = grt_hash(rows + (size_t)i * row_bytes, row_bytes, 0);
-        ok = grt_writer_put(writer, rows, (size_t)count * row_bytes) && !grt_signal_pending();
-        grt_bar_update(&bar, first + count, 0.0, -1.0);
+    for (int64_t first = 0; ok && first < n;) {
+        int64_t count = grt_features_compute(features, first);
+        ok = put_staged(features, writer, hashes + first) && !grt_signal_pending();
+        first += count;
+        grt_bar_update(&bar, first, 0.0, -1.0);
     }
     grt_bar_end(&bar);
     return ok;

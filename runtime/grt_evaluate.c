@@ -172,6 +172,28 @@ static void npy_header(const GrtProgram *p, int64_t rows, GrtText *text)
     free(dict.at);
 }
 
+/* What enters the head, for the samples from `first` on, into the writer; returns of how many. */
+static int64_t put_head_input(GrtFeatures *features, int64_t first, GrtWriter *writer)
+{
+    GrtRun *run = features->run;
+    const GrtProgram *p = run->program;
+    size_t row_bytes = (size_t)p->head_input_size * sizeof(float);
+    if (p->io.prefix_head_input == GRT_NONE) {
+        int64_t left = features->data->n - first, batch = p->phases[GRT_EVAL].batch;
+        int64_t n = left < batch ? left : batch;
+        eval_batch(features, n);
+        grt_writer_put(writer, run->buffers[p->io.eval_head_input], (size_t)n * row_bytes);
+        return n;
+    }
+    int64_t staged = grt_features_compute(features, first);
+    for (int64_t at = 0, n; at < staged; at += n) {
+        const float *rows = grt_features_staged(features, p->io.prefix_head_input,
+                                                p->head_input_size, at, &n);
+        grt_writer_put(writer, rows, (size_t)n * row_bytes);
+    }
+    return staged;
+}
+
 int grt_command_features(GrtRun *run, const GrtOptions *options)
 {
     const GrtProgram *p = run->program;
@@ -182,21 +204,12 @@ int grt_command_features(GrtRun *run, const GrtOptions *options)
         grt_die(GRT_EXIT_USAGE, "features: give the file to write with --out OUT.npy");
     GrtDataset *data = open_files(run, options, &classes);
     GrtFeatures features = {.run = run, .data = data};
-    bool in_prefix = p->io.prefix_head_input != GRT_NONE;
-    const float *rows = grt_f32(run, in_prefix ? p->io.prefix_head_input : p->io.eval_head_input);
-    int64_t batch = p->phases[in_prefix ? GRT_PREFIX : GRT_EVAL].batch;
     npy_header(p, data->n, &header);
     if (!grt_writer_open(&writer, options->out, run->io_buffer, run->io_bytes))
         grt_die_write(&writer);
     grt_writer_put(&writer, header.at, header.n);
-    for (int64_t first = 0; first < data->n && !grt_signal_pending(); first += batch) {
-        int64_t n = data->n - first < batch ? data->n - first : batch;
-        if (in_prefix)
-            grt_features_compute(&features, first, n);
-        else
-            eval_batch(&features, n);
-        grt_writer_put(&writer, rows, (size_t)(n * p->head_input_size) * sizeof(float));
-    }
+    for (int64_t first = 0; first < data->n && !grt_signal_pending();)
+        first += put_head_input(&features, first, &writer);
     if (grt_signal_pending()) {
         grt_writer_abort(&writer);
         return GRT_EXIT_SIGNAL + grt_signal_pending();

@@ -35,8 +35,9 @@ static void info_text(const GrtProgram *p)
     printf("  parameters      %llu, %llu trainable\n", (unsigned long long)p->n_weights,
            (unsigned long long)p->n_trainable_weights);
     printf("  multiply-adds   %llu an image\n", (unsigned long long)p->macs_image);
-    printf("  memory          %.1f MB block, %.1f MB constants\n", (double)p->block_bytes / 1e6,
-           (double)p->rodata_bytes / 1e6);
+    printf("  memory          %.1f MB block, %.1f MB constants, %.1f MB a thread but the first\n",
+           (double)p->block_bytes / 1e6, (double)p->rodata_bytes / 1e6,
+           (double)p->stream_bytes / 1e6);
     printf("  training        %lld epochs, batches of %lld, seed %lld\n", (long long)p->epochs,
            (long long)p->batch_size, (long long)p->seed);
     if (p->n_params > 0)
@@ -125,6 +126,7 @@ int grt_command_info(const GrtProgram *p, const GrtOptions *options)
     json_int(&text, "trainable_params", p->n_trainable_weights);
     json_int(&text, "macs", p->macs_image);
     json_int(&text, "block_bytes", p->block_bytes);
+    json_int(&text, "stream_bytes", p->stream_bytes);
     json_int(&text, "rodata_bytes", p->rodata_bytes);
     json_int(&text, "epochs", (uint64_t)p->epochs);
     json_int(&text, "batch_size", (uint64_t)p->batch_size);

@@ -127,6 +127,11 @@ void grt_random_order(uint32_t *order, int64_t n, int64_t seed, int64_t epoch);
 
 /* ---------------------------------------------------------------- grt_run.c */
 
+/* A place where one thread runs the prefix by itself. */
+typedef struct GrtStream {
+    unsigned char *memory; /* stream_bytes, laid out as that part of the block */
+    void **args;           /* of all steps of the prefix */
+} GrtStream;
 /* The program in memory: its block, and for each step its arguments. */
 typedef struct GrtRun {
     const GrtProgram *program;
@@ -134,6 +139,7 @@ typedef struct GrtRun {
     void **buffers;            /* by buffer: where it lies */
     void **args[GRT_N_PHASES]; /* of all steps of a phase, one step after the other */
     int n_threads;
+    GrtStream *streams; /* one a thread; the first is the block's own part */
     void *io_buffer; /* for GrtWriter and conversions, io_bytes long */
     size_t io_bytes;
     GrtText header; /* of checkpoints, kept so that it is allocated once */
@@ -142,6 +148,11 @@ GrtRun *grt_run_create(const GrtProgram *program, int n_threads);
 void grt_run_phase(GrtRun *run, int phase);
 /* The same; adds the seconds of each step to seconds[step]. */
 void grt_run_timed(GrtRun *run, int phase, double *seconds);
+/* Runs the prefix in the first n streams side by side, n <= n_threads; seconds as above, of the
+ * first, or NULL. */
+void grt_run_streams(GrtRun *run, int n, double *seconds);
+/* Where a buffer of the prefix (images, features_out or prefix_head_input) lies in a stream. */
+void *grt_stream_buffer(const GrtRun *run, int stream, uint32_t buffer);
 
 /* --------------------------------------------------------------------- grt_team.c */
 
@@ -259,14 +270,19 @@ typedef struct GrtFeatures {
     GrtCache *cache;                    /* NULL: computed */
     const uint32_t *order;              /* NULL: order of the files */
     int64_t next;                       /* position of the sample to give out next */
-    int64_t staged_first, staged_count; /* positions whose features lie in io.features_out */
+    int64_t staged_first, staged_count; /* positions whose features lie in the streams */
 } GrtFeatures;
 void grt_features_start(GrtFeatures *features, const uint32_t *order, int64_t position);
 /* The next n samples into rows 0 .. n-1; rows n .. batch-1 become 0. labels may be NULL. */
 void grt_features_take(GrtFeatures *features, float *out, int32_t *labels, int64_t n,
                        int64_t batch);
-/* Runs the prefix on samples first .. first+n-1 of the order, n <= prefix.batch. */
-void grt_features_compute(GrtFeatures *features, int64_t first, int64_t n);
+/* Runs the prefix on samples from position `first` of the order on: of a batch, or of one a thread
+ * where there are so many. Returns of how many; their features stay staged until the next call. */
+int64_t grt_features_compute(GrtFeatures *features, int64_t first);
+/* What the prefix wrote for the i-th staged sample into a buffer with rows of row_size: its row, and
+ * behind it those of others, *n in all. */
+const float *grt_features_staged(const GrtFeatures *features, uint32_t buffer, int64_t row_size,
+                                 int64_t i, int64_t *n);
 
 typedef enum { GRT_CACHE_OFF, GRT_CACHE_AUTO, GRT_CACHE_ON } GrtCacheMode;
 typedef struct GrtCacheFill { /* a pass that filled the cache; images 0: there was none */

@@ -275,8 +275,9 @@ static void add_environment(const GrtReport *report, GrtText *out)
     }
     snprintf(text, sizeof text, "%d", report->run->n_threads);
     add_row(out, "threads", text);
+    uint64_t streams = (uint64_t)(report->run->n_threads - 1) * p->stream_bytes;
     snprintf(text, sizeof text, "%.1f MB planned, %.1f MB of constants in the program",
-             (double)p->block_bytes / 1e6, (double)p->rodata_bytes / 1e6);
+             (double)(p->block_bytes + streams) / 1e6, (double)p->rodata_bytes / 1e6);
     add_row(out, "memory", text);
     snprintf(text, sizeof text, "%lld", (long long)report->progress->seed);
     add_row(out, "seed", text);

@@ -1,8 +1,9 @@
 /* grt_run.c - the program's block of memory and its steps, run on a fixed number of threads.
  *
  * Each step's tasks are divided into one contiguous range a thread. Tasks of a step write disjoint
- * elements, so results do not depend on the number of threads. Nothing is allocated after
- * grt_run_create. */
+ * elements, so results do not depend on the number of threads. The prefix can also run in streams:
+ * each thread has a batch of its own, waits for nobody, and finds its values in its own cache.
+ * Nothing is allocated after grt_run_create. */
 #include "runtime/grt_int.h"
 
 #include <sys/mman.h>
@@ -30,19 +31,73 @@ static void *place_buffer(const GrtRun *run, const GrtBuffer *buffer)
     return rodata ? (void *)(uintptr_t)(p->rodata + buffer->offset) : run->block + buffer->offset;
 }
 
+static size_t count_args(const GrtPhase *ph)
+{
+    size_t n = 0;
+    for (uint32_t s = 0; s < ph->n_steps; s++)
+        n += ph->steps[s].n_args;
+    return n;
+}
+
 static void resolve_phase(GrtRun *run, int phase)
 {
     const GrtPhase *ph = &run->program->phases[phase];
-    size_t n_args = 0, at = 0;
-    for (uint32_t s = 0; s < ph->n_steps; s++)
-        n_args += ph->steps[s].n_args;
-    run->args[phase] = grt_alloc(n_args, sizeof(void *));
+    size_t at = 0;
+    run->args[phase] = grt_alloc(count_args(ph), sizeof(void *));
     for (uint32_t s = 0; s < ph->n_steps; s++)
         for (uint32_t a = 0; a < ph->steps[s].n_args; a++) {
             if (ph->steps[s].args[a] >= run->program->n_buffers)
                 grt_die(GRT_EXIT_BUG, "step %s has no such buffer", ph->steps[s].name);
             run->args[phase][at++] = run->buffers[ph->steps[s].args[a]];
         }
+}
+
+static void *map_block(uint64_t bytes)
+{
+    void *block = grt_map(bytes, "the program's block");
+#ifdef MADV_HUGEPAGE
+    madvise(block, bytes, MADV_HUGEPAGE); /* a wish, not a need */
+#endif
+    return block;
+}
+
+void *grt_stream_buffer(const GrtRun *run, int stream, uint32_t buffer)
+{
+    return run->streams[stream].memory +
+           (run->program->buffers[buffer].offset - run->program->stream_offset);
+}
+
+/* The arguments of the prefix's steps with the stream's memory in the place of the block's. */
+static void resolve_stream(GrtRun *run, int stream)
+{
+    const GrtProgram *p = run->program;
+    const GrtPhase *ph = &p->phases[GRT_PREFIX];
+    GrtStream *st = &run->streams[stream];
+    size_t at = 0;
+    st->memory = map_block(p->stream_bytes);
+    st->args = grt_alloc(count_args(ph), sizeof(void *));
+    for (uint32_t s = 0; s < ph->n_steps; s++)
+        for (uint32_t a = 0; a < ph->steps[s].n_args; a++) {
+            uint32_t buffer = ph->steps[s].args[a];
+            const GrtBuffer *b = &p->buffers[buffer];
+            if (b->place == GRT_RODATA) {
+                st->args[at++] = run->buffers[buffer];
+                continue;
+            }
+            uint64_t from = b->offset - p->stream_offset; /* huge where it begins before */
+            if (from > p->stream_bytes || b->n * elem_size(b->elem) > p->stream_bytes - from)
+                grt_die(GRT_EXIT_BUG, "buffer %s does not lie in a stream", b->name);
+            st->args[at++] = st->memory + from;
+        }
+}
+
+static void create_streams(GrtRun *run)
+{
+    run->streams = grt_alloc((size_t)run->n_threads, sizeof *run->streams);
+    run->streams[0] = (GrtStream){.memory = run->block + run->program->stream_offset,
+                                  .args = run->args[GRT_PREFIX]};
+    for (int i = 1; i < run->n_threads; i++)
+        resolve_stream(run, i);
 }
 
 GrtRun *grt_run_create(const GrtProgram *program, int n_threads)
@@ -53,15 +108,13 @@ GrtRun *grt_run_create(const GrtProgram *program, int n_threads)
                 GRT_ABI);
     run->program = program;
     run->n_threads = n_threads;
-    run->block = grt_map(program->block_bytes, "the program's block");
-#ifdef MADV_HUGEPAGE
-    madvise(run->block, program->block_bytes, MADV_HUGEPAGE); /* a wish, not a need */
-#endif
+    run->block = map_block(program->block_bytes);
     run->buffers = grt_alloc(program->n_buffers, sizeof(void *));
     for (uint32_t i = 0; i < program->n_buffers; i++)
         run->buffers[i] = place_buffer(run, &program->buffers[i]);
     for (int phase = 0; phase < GRT_N_PHASES; phase++)
         resolve_phase(run, phase);
+    create_streams(run);
     run->io_bytes = IO_BYTES;
     run->io_buffer = grt_alloc(1, IO_BYTES);
     grt_team_prepare();
@@ -71,8 +124,8 @@ GrtRun *grt_run_create(const GrtProgram *program, int n_threads)
 /* ----------------------------------------------------------------------- steps */
 
 typedef struct PhaseRun {
-    const GrtRun *run;
-    int phase;
+    const GrtPhase *phase;
+    void *const *args;
     double *seconds; /* NULL, or where thread 0 adds the time of each step */
     GrtBarrier barrier;
 } PhaseRun;
@@ -88,8 +141,8 @@ static bool stays_with_one(const GrtPhase *ph, uint32_t step)
 static void run_steps(void *context, int thread, int n_threads)
 {
     PhaseRun *pr = context;
-    const GrtPhase *ph = &pr->run->program->phases[pr->phase];
-    void *const *args = pr->run->args[pr->phase];
+    const GrtPhase *ph = pr->phase;
+    void *const *args = pr->args;
     double *seconds = thread == 0 ? pr->seconds : NULL;
     double start = seconds ? grt_now() : 0.0;
     for (uint32_t s = 0; s < ph->n_steps; s++) {
@@ -112,13 +165,35 @@ static void run_steps(void *context, int thread, int n_threads)
 
 void grt_run_timed(GrtRun *run, int phase, double *seconds)
 {
-    PhaseRun pr = {.run = run, .phase = phase, .seconds = seconds};
+    PhaseRun pr = {
+        .phase = &run->program->phases[phase], .args = run->args[phase], .seconds = seconds};
     grt_team_run(run->n_threads, run_steps, &pr);
 }
 
 void grt_run_phase(GrtRun *run, int phase)
 {
     grt_run_timed(run, phase, NULL);
+}
+
+typedef struct StreamsRun {
+    const GrtRun *run;
+    double *seconds;
+} StreamsRun;
+
+static void run_stream(void *context, int thread, int n_threads)
+{
+    const StreamsRun *sr = context;
+    PhaseRun pr = {.phase = &sr->run->program->phases[GRT_PREFIX],
+                   .args = sr->run->streams[thread].args,
+                   .seconds = thread == 0 ? sr->seconds : NULL};
+    (void)n_threads;
+    run_steps(&pr, 0, 1);
+}
+
+void grt_run_streams(GrtRun *run, int n, double *seconds)
+{
+    StreamsRun sr = {run, seconds};
+    grt_team_run(n, run_stream, &sr);
 }
 
 uint64_t grt_phase_macs(const GrtPhase *phase)

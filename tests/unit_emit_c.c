@@ -81,7 +81,8 @@ static bool same_experiment(const GrtProgram *a, const GrtProgram *b)
     bool training = SAME(batch_size) && SAME(validation_batch_size) && SAME(epochs) && SAME(seed) &&
                     SAME(shuffle) && SAME(optimizer) && SAME(learning_rate) && SAME(beta_1) &&
                     SAME(beta_2);
-    bool memory = SAME_BYTES(io) && SAME(block_bytes) && SAME(rodata_bytes) && SAME(n_weights) &&
+    bool memory = SAME_BYTES(io) && SAME(block_bytes) && SAME(stream_offset) &&
+                  SAME(stream_bytes) && SAME(rodata_bytes) && SAME(n_weights) &&
                   SAME(n_trainable_weights) && SAME(macs_image);
     return texts && data && training && memory;
 }

@@ -382,8 +382,10 @@ static void describe_memory(const GrtProgram *p, Buf *out)
                    q->rows, q->cols, q->panel, q->value, q->slot[0], q->slot[1], q->n_slots,
                    q->init, (double)q->init_scale, q->init_offset, q->trainable);
     }
-    buf_printf(out, "%" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 "\n", p->block_bytes,
-               p->rodata_bytes, p->n_weights, p->n_trainable_weights, p->macs_image);
+    buf_printf(out, "%" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " ", p->block_bytes,
+               p->stream_offset, p->stream_bytes, p->rodata_bytes);
+    buf_printf(out, "%" PRIu64 " %" PRIu64 " %" PRIu64 "\n", p->n_weights, p->n_trainable_weights,
+               p->macs_image);
 }
 
 /* Every field of the tables as text, but for the addresses of kernels and of read-only data. */

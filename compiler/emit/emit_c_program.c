@@ -219,7 +219,7 @@ static const char DECLARATIONS[] =
     "    const GrtParam *params;\n"
     "    uint32_t n_params;\n"
     "    GrtIo io;\n"
-    "    uint64_t block_bytes;\n"
+    "    uint64_t block_bytes, stream_offset, stream_bytes;\n"
     "    const unsigned char *rodata;\n"
     "    uint64_t rodata_bytes, n_weights, n_trainable_weights, macs_image;\n"
     "} GrtProgram;\n";
@@ -403,6 +403,8 @@ static void program_table(const GrtProgram *p, bool has_rodata, Buf *out)
     field_uint(out, "n_params", p->n_params);
     io_fields(&p->io, out);
     field_uint(out, "block_bytes", p->block_bytes);
+    field_uint(out, "stream_offset", p->stream_offset);
+    field_uint(out, "stream_bytes", p->stream_bytes);
     buf_printf(out, "    .rodata = %s,\n", has_rodata ? "grt_rodata" : "NULL");
     field_uint(out, "rodata_bytes", p->rodata_bytes);
     field_uint(out, "n_weights", p->n_weights);

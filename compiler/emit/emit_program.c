@@ -122,6 +122,8 @@ static const Field PROGRAM_FIELDS[] = {
     P(U32, n_params),
     P(STRUCT, io),
     P(I64, block_bytes),
+    P(I64, stream_offset),
+    P(I64, stream_bytes),
     P(POINTER, rodata),
     P(I64, rodata_bytes),
     P(I64, n_weights),

@@ -139,6 +139,8 @@ ProgramTables *emit_tables(Ctx *ctx, const ProgramInfo *info)
     out->n_params = plan->params.n;
     out->io = plan->io;
     out->block_bytes = plan->block_bytes;
+    out->stream_offset = plan->stream_offset;
+    out->stream_bytes = plan->stream_bytes;
     out->rodata_bytes = plan->rodata_bytes;
     fill_counts(out, plan->graph);
     return tables;

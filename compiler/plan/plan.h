@@ -68,6 +68,7 @@ typedef struct Plan {
     GrtIo io;
     int64_t feature_size, head_input_size;
     uint64_t block_bytes, rodata_bytes;
+    uint64_t stream_offset, stream_bytes; /* the prefix's part of the block: grt.h */
     bool valued;          /* constants have their values; without: sizes only, data is NULL */
     char prefix_hash[17]; /* without values: of the constants' names and sizes in their place */
 } Plan;

@@ -132,6 +132,7 @@ Bill plan_bill(const Plan *plan, int64_t n_train, int64_t n_test)
     bill.scratch = plan->block_bytes - state;
     bill.block = plan->block_bytes;
     bill.constants = plan->rodata_bytes;
+    bill.stream = plan->stream_bytes;
     bill.images = (uint64_t)(bill.n_train + bill.n_test) *
                   (uint64_t)(spec->height * spec->width * spec->channels);
     /* as the runtime decides where --cache is not given */
@@ -183,6 +184,8 @@ void plan_bill_print(const Plan *plan, const Bill *bill, Buf *out)
     line(out, "  in and out", text_bytes(arena, bill->io), "images, features, labels, results");
     line(out, "  scratch", text_bytes(arena, bill->scratch), "shared by the phases");
     line(out, "  constants", text_bytes(arena, bill->constants), "in the program's file");
+    line(out, "threads", text_bytes(arena, bill->stream),
+         "in addition for each but the first, to compute features");
     line(out, "images", text_bytes(arena, bill->images), "decoded, in memory as well");
     line(out, "feature cache", text_bytes(arena, bill->cache),
          bill->cache ? arena_printf(arena, "on the disk, %" PRIu64 " bytes", bill->cache)

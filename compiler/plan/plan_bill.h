@@ -17,6 +17,7 @@ typedef struct Bill {
     uint64_t scratch;   /* room that the phases share, and the guard behind the block */
     uint64_t block;     /* the sum of the three */
     uint64_t constants; /* read-only data, a part of the program's file */
+    uint64_t stream;    /* what each thread but the first takes in addition, to run the prefix */
     uint64_t images;    /* decoded images, all in memory */
     uint64_t cache;     /* of the feature cache's files; 0: none is written */
     /* multiply-adds */

@@ -6,8 +6,12 @@
 #include <xxhash.h>
 
 enum {
-    PREFIX_MAX_BATCH = 32,
-    PREFIX_MAX_BYTES = 12 << 20 /* of the largest layer's input and output together */
+    PREFIX_MIN_BATCH = 8,
+    PREFIX_USUAL_BATCH = 16,
+    PREFIX_MAX_BATCH = 64,
+    PREFIX_MAX_BYTES = 12 << 20, /* of the largest layer's input and output together */
+    READ_MACS = 10,              /* multiply-adds that take as long as reading a weight */
+    READ_SHARE = 20              /* reading weights takes at most one in so many parts of the time */
 };
 
 /* Nodes whose values the prefix hands on, in order, and where in a feature row each stands. */
@@ -40,22 +44,35 @@ static Boundary find_boundary(Ctx *ctx, const Graph *graph, const bool *prefix)
     return b;
 }
 
-/* Samples of a run of the prefix: enough to use the weights again while the values stay in the
- * cache. */
+/* Bytes of a layer's inputs and output, of one sample. */
+static int64_t layer_bytes(const Graph *graph, NodeId id)
+{
+    const Node *node = &graph->nodes.at[id];
+    int64_t size = node_size(graph, id);
+    for (uint32_t k = 0; k < node->inputs.n; k++)
+        size += node_size(graph, node->inputs.at[k]);
+    return size * (int64_t)sizeof(float);
+}
+
+/* Samples of a run of the prefix: enough to use each weight often while it is at hand, as far as the
+ * values stay in the cache. Nothing behind the prefix counts, so that experiments that differ there
+ * have the same one. */
 static int64_t prefix_batch(const Graph *graph, const bool *prefix)
 {
-    int64_t largest = 0, batch = graph->spec->batch_size;
+    int64_t largest = 0, weights = 0, macs = 0, batch = PREFIX_USUAL_BATCH;
     for (NodeId i = 0; i < graph->nodes.n; i++) {
-        int64_t bytes = node_size(graph, i) * 4;
-        for (uint32_t k = 0; k < graph->nodes.at[i].inputs.n; k++)
-            bytes += node_size(graph, graph->nodes.at[i].inputs.at[k]) * 4;
-        if (prefix[i] && bytes > largest)
-            largest = bytes;
+        const Node *node = &graph->nodes.at[i];
+        const Param *kernel = node_param(node, "kernel");
+        if (!prefix[i])
+            continue;
+        largest = layer_bytes(graph, i) > largest ? layer_bytes(graph, i) : largest;
+        weights += kernel ? param_size(kernel) : 0;
+        macs += node_macs(graph, node, true);
     }
-    if (batch > PREFIX_MAX_BATCH)
-        batch = PREFIX_MAX_BATCH;
-    while (batch > 8 && largest * batch > PREFIX_MAX_BYTES)
-        batch = (batch + 1) / 2;
+    while (batch < PREFIX_MAX_BATCH && weights * READ_MACS * READ_SHARE > macs * batch)
+        batch *= 2;
+    while (batch > PREFIX_MIN_BATCH && largest * batch > PREFIX_MAX_BYTES)
+        batch /= 2;
     return batch;
 }
 

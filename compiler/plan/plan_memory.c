@@ -1,6 +1,7 @@
-/* plan_memory.c - offsets: state first, then the scratch of the phases, which share one region;
- * within a phase buffers whose lives do not meet share memory. Lowest fitting offset, largest
- * buffers first. */
+/* plan_memory.c - offsets: state first, what the prefix reads and writes of it last, then the scratch
+ * of the phases, which share one region; within a phase buffers whose lives do not meet share
+ * memory. Lowest fitting offset, largest buffers first. So what a run of the prefix uses is one
+ * piece of the block. */
 #include "compiler/base/base.h"
 #include "compiler/plan/plan.h"
 
@@ -20,6 +21,26 @@ static uint64_t buffer_bytes(const PlanBuffer *b)
 static bool lives_meet(const PlanBuffer *a, const PlanBuffer *b)
 {
     return a->phase == b->phase && a->first <= b->last && b->first <= a->last;
+}
+
+/* State that the prefix reads or writes. */
+static bool is_prefix_state(const Plan *plan, BufId id)
+{
+    const GrtIo *io = &plan->io;
+    return id == io->images || id == io->features_out || id == io->prefix_head_input;
+}
+
+/* The state that is the prefix's, or the other, from `at` on; returns its end. */
+static uint64_t place_state(Plan *plan, bool of_prefix, uint64_t at)
+{
+    for (uint32_t i = 0; i < plan->buffers.n; i++) {
+        PlanBuffer *b = &plan->buffers.at[i];
+        if (b->kind != BUF_STATE || is_prefix_state(plan, i) != of_prefix)
+            continue;
+        b->offset = at;
+        at += buffer_bytes(b);
+    }
+    return at;
 }
 
 static int by_size(const void *pa, const void *pb)
@@ -50,30 +71,32 @@ static uint64_t lowest_place(PlanBuffer *const *placed, uint32_t n, const PlanBu
 
 void plan_layout(Ctx *ctx, Plan *plan)
 {
-    uint64_t block = 0, rodata = 0;
+    uint64_t rodata = 0, stream = place_state(plan, false, 0),
+             state = place_state(plan, true, stream);
     PlanBuffer **scratch = arena_array(ctx->arena, PlanBuffer *, plan->buffers.n);
     uint32_t n = 0;
     for (uint32_t i = 0; i < plan->buffers.n; i++) {
         PlanBuffer *b = &plan->buffers.at[i];
-        if (b->kind == BUF_STATE) {
-            b->offset = block;
-            block += buffer_bytes(b);
-        } else if (b->kind == BUF_RODATA) {
+        if (b->kind == BUF_RODATA) {
             b->offset = rodata;
             rodata += buffer_bytes(b);
-        } else {
+        } else if (b->kind == BUF_SCRATCH) {
             check_bug(b->first != UINT32_MAX);
             scratch[n++] = b;
         }
     }
     qsort(scratch, n, sizeof *scratch, by_size);
-    uint64_t end = block;
+    uint64_t end = state, prefix_end = state;
     for (uint32_t i = 0; i < n; i++) {
-        scratch[i]->offset = lowest_place(scratch, i, scratch[i], block);
-        if (scratch[i]->offset + buffer_bytes(scratch[i]) > end)
-            end = scratch[i]->offset + buffer_bytes(scratch[i]);
+        PlanBuffer *b = scratch[i];
+        b->offset = lowest_place(scratch, i, b, state);
+        uint64_t b_end = b->offset + buffer_bytes(b);
+        end = b_end > end ? b_end : end;
+        prefix_end = b->phase == GRT_PREFIX && b_end > prefix_end ? b_end : prefix_end;
     }
     plan->block_bytes = end + GUARD;
+    plan->stream_offset = stream;
+    plan->stream_bytes = prefix_end + GUARD - stream;
     plan->rodata_bytes = rodata + GUARD;
     for (uint32_t i = 0; i < plan->params.n; i++)
         if (plan->param_data.at[i] != BUF_NONE)
@@ -93,6 +116,8 @@ static void verify_step(const Plan *plan, int phase, uint32_t index)
             bug("step %s writes the constant %s", step->name, b->name);
         if (b->kind == BUF_SCRATCH && (b->phase != phase || index < b->first || index > b->last))
             bug("step %s uses %s outside of its life", step->name, b->name);
+        if (phase == GRT_PREFIX && b->kind == BUF_STATE && !is_prefix_state(plan, step->args[i]))
+            bug("step %s uses %s, which streams do not have", step->name, b->name);
         for (uint32_t j = 0; j < i; j++)
             if (step->args[j] == step->args[i] && (k->buffers[i].written || k->buffers[j].written))
                 bug("step %s: %s is two arguments, one written", step->name, b->name);

@@ -20,6 +20,7 @@ static void write_bill(Json *j, const Bill *bill)
     number(j, "weight_bytes", bill->weights);
     number(j, "io_bytes", bill->io);
     number(j, "scratch_bytes", bill->scratch);
+    number(j, "stream_bytes", bill->stream);
     number(j, "constant_bytes", bill->constants);
     number(j, "image_bytes", bill->images);
     number(j, "cache_bytes", bill->cache);
