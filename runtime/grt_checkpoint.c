@@ -129,25 +129,35 @@ static void put_tensor(GrtRun *run, GrtWriter *writer, const GrtParam *param, ui
     }
 }
 
-void grt_checkpoint_write(GrtRun *run, const char *path, const GrtProgress *progress,
-                          const GrtClasses *classes, bool with_slots)
+bool grt_checkpoint_put(GrtRun *run, GrtWriter *writer, const char *path,
+                        const GrtProgress *progress, const GrtClasses *classes, bool with_slots)
 {
     const GrtProgram *p = run->program;
     GrtText *text = &run->header;
-    GrtWriter writer;
     unsigned char length[8];
     make_header(run, progress, classes, with_slots);
     for (int i = 0; i < 8; i++)
         length[i] = (unsigned char)((uint64_t)text->n >> 8 * i);
-    if (!grt_writer_open(&writer, path, run->io_buffer, run->io_bytes))
-        grt_die_write(&writer);
-    grt_writer_put(&writer, length, sizeof length);
-    grt_writer_put(&writer, text->at, text->n);
+    if (!grt_writer_open(writer, path, run->io_buffer, run->io_bytes))
+        return false;
+    grt_writer_put(writer, length, sizeof length);
+    grt_writer_put(writer, text->at, text->n);
     for (uint32_t part = 0; part < (with_slots ? 3u : 1u); part++)
         for (uint32_t i = 0; i < p->n_params; i++)
             if (part <= p->params[i].n_slots)
-                put_tensor(run, &writer, &p->params[i], part);
-    if (!grt_writer_commit(&writer))
+                put_tensor(run, writer, &p->params[i], part);
+    if (grt_writer_flush(writer))
+        return true;
+    grt_writer_abort(writer);
+    return false;
+}
+
+void grt_checkpoint_write(GrtRun *run, const char *path, const GrtProgress *progress,
+                          const GrtClasses *classes, bool with_slots)
+{
+    GrtWriter writer;
+    if (!grt_checkpoint_put(run, &writer, path, progress, classes, with_slots) ||
+        !grt_writer_commit(&writer))
         grt_die_write(&writer);
 }
 

@@ -8,6 +8,7 @@
 
 #include "runtime/grt.h"
 
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -84,6 +85,24 @@ _Noreturn void grt_die_write(const GrtWriter *writer);
 char *grt_read_whole(const char *path, size_t max, size_t *n);
 bool grt_read_at(int fd, void *bytes, size_t n, uint64_t offset); /* all of them or false, errno */
 bool grt_make_dirs(const char *path);                             /* like mkdir -p; errno */
+
+/* ------------------------------------------------------------- grt_keeper.c */
+
+/* Commits files in a thread of its own, in the order in which they were given. */
+typedef struct GrtKeeper {
+    pthread_t thread;
+    pthread_mutex_t mutex;
+    pthread_cond_t changed;
+    GrtWriter *writers[2]; /* under way and next, n of them; the caller's, until a wait */
+    int n;
+    bool stop;
+    GrtWriter *failed; /* the first that could not be committed; NULL none */
+} GrtKeeper;
+void grt_keeper_start(GrtKeeper *keeper);
+void grt_keeper_give(GrtKeeper *keeper, GrtWriter *writer); /* flushed already */
+/* Until all that was given is on the disk. When that failed the program ends. */
+void grt_keeper_wait(GrtKeeper *keeper);
+void grt_keeper_stop(GrtKeeper *keeper); /* waits, and ends the thread */
 
 /* --------------------------------------------------------------- grt_json.c */
 
@@ -339,6 +358,9 @@ typedef struct GrtProgress {
 /* Tensors in canonical order, with or without the optimizer's state. Failure ends the program. */
 void grt_checkpoint_write(GrtRun *run, const char *path, const GrtProgress *progress,
                           const GrtClasses *classes, bool with_slots);
+/* The same but for grt_writer_commit; false when it failed. */
+bool grt_checkpoint_put(GrtRun *run, GrtWriter *writer, const char *path,
+                        const GrtProgress *progress, const GrtClasses *classes, bool with_slots);
 /* Allocates what writing needs, so that nothing is allocated between the epochs. */
 void grt_checkpoint_prepare(GrtRun *run, const GrtClasses *classes);
 /* Refuses (GRT_EXIT_WEIGHTS) what is of another spec or does not fit. */

@@ -9,29 +9,32 @@ static inline int64_t place(const GrtParam *param, int64_t r, int64_t c)
     return c / param->panel * param->rows * param->panel + r * param->panel + c % param->panel;
 }
 
+/* Elements of a canonical row from column c on that lie side by side in memory, too; n at most. */
+static inline int64_t run_length(const GrtParam *param, int64_t c, int64_t n)
+{
+    int64_t run = param->cols - c;
+    if (param->panel > 0 && param->panel - c % param->panel < run)
+        run = param->panel - c % param->panel;
+    return run < n ? run : n;
+}
+
 void grt_param_store(const GrtParam *param, float *memory, int64_t first, int64_t n,
                      const float *canonical)
 {
-    int64_t r = first / param->cols, c = first % param->cols;
-    for (int64_t i = 0; i < n; i++) {
-        memory[place(param, r, c)] = canonical[i];
-        if (++c == param->cols) {
-            c = 0;
-            r++;
-        }
+    for (int64_t i = 0, run; i < n; i += run) {
+        int64_t r = (first + i) / param->cols, c = (first + i) % param->cols;
+        run = run_length(param, c, n - i);
+        memcpy(memory + place(param, r, c), canonical + i, (size_t)run * sizeof(float));
     }
 }
 
 void grt_param_fetch(const GrtParam *param, const float *memory, int64_t first, int64_t n,
                      float *canonical)
 {
-    int64_t r = first / param->cols, c = first % param->cols;
-    for (int64_t i = 0; i < n; i++) {
-        canonical[i] = memory[place(param, r, c)];
-        if (++c == param->cols) {
-            c = 0;
-            r++;
-        }
+    for (int64_t i = 0, run; i < n; i += run) {
+        int64_t r = (first + i) / param->cols, c = (first + i) % param->cols;
+        run = run_length(param, c, n - i);
+        memcpy(canonical + i, memory + place(param, r, c), (size_t)run * sizeof(float));
     }
 }
 

@@ -16,6 +16,8 @@ typedef struct Trainer {
     GrtProgress progress;
     GrtHistory history;
     char *checkpoint, *best, *report;
+    GrtKeeper keeper; /* of the two writers */
+    GrtWriter checkpoint_writer, best_writer;
     double start;
 } Trainer;
 
@@ -122,6 +124,19 @@ static bool is_better(const GrtProgress *progress, const GrtEpoch *e)
            (e->val_accuracy == progress->best_accuracy && e->val_loss < progress->best_loss);
 }
 
+/* Writes a checkpoint; it is on the disk somewhat later. */
+static void keep_checkpoint(Trainer *t, GrtWriter *writer, const char *path, bool with_slots)
+{
+    bool written = grt_checkpoint_put(t->run, writer, path, &t->progress, &t->train->classes,
+                                      with_slots);
+    if (written) {
+        grt_keeper_give(&t->keeper, writer);
+        return;
+    }
+    grt_keeper_wait(&t->keeper);
+    grt_die_write(writer);
+}
+
 /* Notes a finished epoch and writes its files. The checkpoint comes last: whatever happens before
  * it, resuming does the epoch again. */
 static void finish_epoch(Trainer *t, const GrtEpoch *e)
@@ -137,11 +152,12 @@ static void finish_epoch(Trainer *t, const GrtEpoch *e)
         progress->best_loss = e->has_val ? e->val_loss : e->loss;
     }
     print_epoch(t, e);
+    grt_keeper_wait(&t->keeper); /* for what the epoch before wrote */
     grt_history_epoch(&t->history, e);
     grt_history_write(&t->history);
     if (better)
-        grt_checkpoint_write(t->run, t->best, progress, &t->train->classes, false);
-    grt_checkpoint_write(t->run, t->checkpoint, progress, &t->train->classes, true);
+        keep_checkpoint(t, &t->best_writer, t->best, false);
+    keep_checkpoint(t, &t->checkpoint_writer, t->checkpoint, true);
 }
 
 static Outcome train_epoch(Trainer *t)
@@ -193,6 +209,7 @@ static int finish(Trainer *t, Outcome outcome)
 {
     static const char *const reasons[] = {"finished", "interrupted", "not finite"};
     GrtReport report = {t->run, &t->history, &t->progress, t->train, t->test, reasons[outcome]};
+    grt_keeper_stop(&t->keeper);
     if (outcome == INTERRUPTED) {
         if (t->progress.best_epoch == 0 && unlink(t->best) != 0 && errno != ENOENT)
             grt_die(GRT_EXIT_FILE, "cannot remove '%s': %s", t->best, strerror(errno));
@@ -331,6 +348,7 @@ int grt_command_train(GrtRun *run, const GrtOptions *options)
     if (t->progress.epoch >= t->epochs)
         grt_note("all %lld epochs are done; --epochs N with a larger N goes on",
                  (long long)t->progress.epoch);
+    grt_keeper_start(&t->keeper);
     while (outcome == GO_ON && t->progress.epoch < t->epochs)
         outcome = train_epoch(t);
     free(out);

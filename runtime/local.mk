@@ -19,6 +19,7 @@ libgrt_a_SOURCES = \
     %D%/grt_info.c \
     %D%/grt_int.h \
     %D%/grt_json.c \
+    %D%/grt_keeper.c \
     %D%/grt_main.c \
     %D%/grt_options.c \
     %D%/grt_param.c \
