@@ -76,6 +76,7 @@ EXTRA_DIST += $(tap_tests) $(long_tests) \
 
 %C%_unit_base_LDADD = $(graft_libs)
 %C%_unit_spec_LDADD = $(graft_libs)
+%C%_unit_winograd_SOURCES = %D%/unit_winograd.c %D%/kir/conv_numbers.c %D%/kir/conv_numbers.h
 %C%_unit_winograd_LDADD = $(graft_libs)
 %C%_unit_kir_SOURCES = %D%/unit_kir.c %D%/kir/random_kernel.c %D%/kir/random_kernel.h
 %C%_unit_kir_LDADD = $(graft_libs)
