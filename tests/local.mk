@@ -27,6 +27,7 @@ unit_tests = \
     %D%/unit_llvm \
     %D%/unit_gradients \
     %D%/unit_winograd \
+    %D%/unit_strassen \
     %D%/unit_runtime
 # those with golden files that Graft itself writes
 golden_tests = \
@@ -76,7 +77,10 @@ EXTRA_DIST += $(tap_tests) $(long_tests) \
 
 %C%_unit_base_LDADD = $(graft_libs)
 %C%_unit_spec_LDADD = $(graft_libs)
+%C%_unit_winograd_SOURCES = %D%/unit_winograd.c %D%/kir/conv_numbers.c %D%/kir/conv_numbers.h
 %C%_unit_winograd_LDADD = $(graft_libs)
+%C%_unit_strassen_SOURCES = %D%/unit_strassen.c %D%/kir/conv_numbers.c %D%/kir/conv_numbers.h
+%C%_unit_strassen_LDADD = $(graft_libs)
 %C%_unit_kir_SOURCES = %D%/unit_kir.c %D%/kir/random_kernel.c %D%/kir/random_kernel.h
 %C%_unit_kir_LDADD = $(graft_libs)
 %C%_unit_emit_c_SOURCES = %D%/unit_emit_c.c %D%/kir/tiny_plan.c %D%/kir/tiny_plan.h

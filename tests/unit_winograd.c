@@ -5,10 +5,8 @@
 #include "compiler/kernel/kernel.h"
 #include "compiler/kernel/kernel_winograd.h"
 #include "compiler/layers/layer.h"
-#include "compiler/plan/lower.h"
+#include "tests/kir/conv_numbers.h"
 #include "tests/tap.h"
-
-#include <math.h>
 
 typedef struct Shape4 {
     WinogradAxisId along_h, along_w;
@@ -36,27 +34,6 @@ static const KernelTarget TARGETS[] = {{16, 32}, {8, 16}, {4, 16}};
 enum { BATCH = 6 };
 static const double LIMIT = 5e-6; /* rms, in standard deviations of the direct result */
 
-static uint64_t state = 1;
-
-/* Uniform in -1 .. 1 (xorshift64, G. Marsaglia 2003). */
-static float uniform(void)
-{
-    state ^= state << 13;
-    state ^= state >> 7;
-    state ^= state << 17;
-    return (float)((double)(state >> 11) / 0x1p52 - 1.0);
-}
-
-static float *numbers(Arena *arena, int64_t n, float scale, bool positive)
-{
-    float *out = arena_array(arena, float, n);
-    for (int64_t i = 0; i < n; i++) {
-        float v = uniform() * scale;
-        out[i] = positive && v < 0 ? 0 : v;
-    }
-    return out;
-}
-
 static WinogradForm form_of(const Shape4 *s)
 {
     return (WinogradForm){&WINOGRAD_AXES[s->along_h], &WINOGRAD_AXES[s->along_w]};
@@ -81,13 +58,6 @@ static float *transformed(Arena *arena, const WinogradForm *form, const float *w
         for (int64_t p = 0; p < n; p++)
             out[p * sc * dc + i] = (float)positions[p];
     }
-    return out;
-}
-
-static float *panels(Arena *arena, const float *matrix, int64_t rows, int64_t cols, int64_t panel)
-{
-    float *out = arena_array(arena, float, kernel_panel_size(rows, cols, panel));
-    lower_pack_panels(out, matrix, rows, cols, panel);
     return out;
 }
 
@@ -128,33 +98,11 @@ static float *run(Arena *arena, KernelTarget target, const Shape4 *s, const Data
     Kernel *kernel = winograd ? kernel_winograd(arena, target, form, &g, &o, panel)
                               : kernel_conv(arena, target, &g, &o, panel);
     int64_t rows = (winograd ? kernel_winograd_positions(&form) : taps_of(&form)) * s->sc;
-    float *weights = panels(arena, winograd ? d->positions : d->weights, rows, s->dc, panel);
+    float *weights = conv_panels(arena, winograd ? d->positions : d->weights, rows, s->dc, panel);
     float *y = arena_array(arena, float, g.dh *g.dw *n * s->dc);
-    void *args[] = {d->x, weights, y, panels(arena, d->bias, 1, s->dc, panel), d->residual};
+    void *args[] = {d->x, weights, y, conv_panels(arena, d->bias, 1, s->dc, panel), d->residual};
     kir_eval(kernel, args, 0, kernel->n_tasks);
     return y;
-}
-
-/* Samples 0 .. n-1 of (pixels, BATCH, c). */
-static float *first_samples(Arena *arena, const float *x, int64_t pixels, int64_t n, int64_t c)
-{
-    float *out = arena_array(arena, float, pixels *n *c);
-    for (int64_t p = 0; p < pixels; p++)
-        memcpy(out + p * n * c, x + p * BATCH * c, (size_t)(n * c) * sizeof(float));
-    return out;
-}
-
-/* Root of the mean squared difference, in standard deviations of b. */
-static double distance(const float *a, const float *b, int64_t n)
-{
-    double sum = 0, squares = 0, differences = 0;
-    for (int64_t i = 0; i < n; i++) {
-        sum += b[i];
-        squares += (double)b[i] * b[i];
-        differences += ((double)a[i] - b[i]) * ((double)a[i] - b[i]);
-    }
-    double mean = sum / (double)n;
-    return sqrt(differences / (double)n) / sqrt(squares / (double)n - mean * mean);
 }
 
 static void test_shape(const Shape4 *s, KernelTarget target)
@@ -163,19 +111,19 @@ static void test_shape(const Shape4 *s, KernelTarget target)
     WinogradForm form = form_of(s);
     ConvGeom g = geom_of(s, BATCH);
     int64_t pixels = g.dh * g.dw;
-    Data d = {.x = numbers(arena, s->h * s->w * BATCH * s->sc, 1, true),
-              .weights = numbers(arena, taps_of(&form) * s->sc * s->dc, 0.1f, false),
-              .bias = numbers(arena, s->dc, 0.5f, false),
-              .residual = numbers(arena, pixels * BATCH * s->dc, 1, false)};
+    Data d = {.x = conv_numbers(arena, s->h * s->w * BATCH * s->sc, 1, true),
+              .weights = conv_numbers(arena, taps_of(&form) * s->sc * s->dc, 0.1f, false),
+              .bias = conv_numbers(arena, s->dc, 0.5f, false),
+              .residual = conv_numbers(arena, pixels * BATCH * s->dc, 1, false)};
     d.positions = transformed(arena, &form, d.weights, s->sc, s->dc);
     const float *direct = run(arena, target, s, &d, BATCH, false);
     const float *fast = run(arena, target, s, &d, BATCH, true);
-    double rms = distance(fast, direct, pixels * BATCH * s->dc);
+    double rms = conv_distance(fast, direct, pixels * BATCH * s->dc);
     Data two = d;
-    two.x = first_samples(arena, d.x, s->h * s->w, 2, s->sc);
-    two.residual = first_samples(arena, d.residual, pixels, 2, s->dc);
+    two.x = conv_first_samples(arena, d.x, s->h * s->w, BATCH, 2, s->sc);
+    two.residual = conv_first_samples(arena, d.residual, pixels, BATCH, 2, s->dc);
     const float *alone = run(arena, target, s, &two, 2, true);
-    bool same = memcmp(alone, first_samples(arena, fast, pixels, 2, s->dc),
+    bool same = memcmp(alone, conv_first_samples(arena, fast, pixels, BATCH, 2, s->dc),
                        (size_t)(pixels * 2 * s->dc) * sizeof(float)) == 0;
     ok(rms > 0 && rms < LIMIT, "%s by %s, (%d,%d,%d) -> %d, %d lanes: rms %.2g", form.h->name,
        form.w->name, (int)s->h, (int)s->w, (int)s->sc, (int)s->dc, target.lanes, rms);

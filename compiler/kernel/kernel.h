@@ -75,6 +75,16 @@ bool kernel_winograd_form(const ConvGeom *geom, int64_t macs, WinogradForm *form
 enum { WINOGRAD_MAX_POSITIONS = 36, WINOGRAD_MAX_WINDOW = 25 };
 int64_t kernel_winograd_positions(const WinogradForm *form);
 void kernel_winograd_weights(const WinogradForm *form, const double *window, double *positions);
+/* The same for a window of 1 x 1 and an even number of pixels, with seven products instead of eight
+ * (kernel_strassen.c); weights are (STRASSEN_POSITIONS*sc/2 x dc/2). */
+enum { STRASSEN_POSITIONS = 7 };
+Kernel *kernel_strassen(Arena *arena, KernelTarget target, const ConvGeom *geom,
+                        const ConvOptions *options, int64_t panel);
+/* Whether that is possible, and expected to be faster than kernel_conv. */
+bool kernel_strassen_pays(const ConvGeom *geom);
+/* A weight of each quarter (of the upper rows left and right, of the lower rows left and right) to
+ * those that kernel_strassen multiplies with. */
+void kernel_strassen_weights(const double quarters[4], double positions[STRASSEN_POSITIONS]);
 /* Gradient of the weights, consumed by the optimizer while in registers; geom is the forward one.
  * src, dst gradient, weights, hyper[, slots...] */
 Kernel *kernel_conv_update(Arena *arena, KernelTarget target, const ConvGeom *geom, int64_t panel,

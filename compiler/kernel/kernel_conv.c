@@ -152,7 +152,6 @@ static void conv_tile(const Conv *c, const Columns *cols, KVal dh, KVal dw, KVal
     KVal pixel = kb_imad(kb, dh, g->dw, dw);
     KVal row = kb_imad(kb, pixel, g->n, row0);
     KVal out = kb_imad(kb, row, g->dst_stride, cols->first);
-    KVal res = c->o.residual ? kb_imad(kb, row, g->dc, cols->first) : out;
     Tile tile = {.rows = tile_rows, .vectors = cols->vectors, .lanes = c->lanes};
     for (int v = 0; v < tile.vectors; v++) {
         int active = active_lanes(c, cols, v);
@@ -164,20 +163,17 @@ static void conv_tile(const Conv *c, const Columns *cols, KVal dh, KVal dw, KVal
         }
     }
     tile_sum(c, &tile, dh, dw, row0, cols->panel, pass);
-    for (int v = 0; v < tile.vectors; v++) {
-        int active = active_lanes(c, cols, v);
-        KVal bias = KVAL_NONE;
-        if (pass->finish && c->o.bias)
-            bias =
-                kb_load(kb, c->bias, kb_iaddc(kb, cols->first, v * c->lanes), c->lanes, c->lanes);
-        for (int r = 0; r < tile_rows; r++) {
-            KVal y = kb_get(kb, tile_at(&tile, r, v));
-            if (pass->finish)
-                y = tile_finish(kb, &c->o, y, bias, c->residual,
-                                kb_iaddc(kb, res, r * g->dc + v * c->lanes), active);
-            kb_store(kb, c->dst, kb_iaddc(kb, out, r * g->dst_stride + v * c->lanes), y, active);
-        }
-    }
+    ConvOptions sum = {0};
+    tile_result(kb, &tile,
+                &(TileResult){.options = pass->finish ? &c->o : &sum,
+                              .dst = c->dst,
+                              .bias = c->bias,
+                              .residual = c->residual,
+                              .row = row,
+                              .col = cols->first,
+                              .dst_pitch = g->dst_stride,
+                              .residual_pitch = g->dc,
+                              .last_active = cols->last_active});
 }
 
 /* Row tiles tile_lo .. tile_hi-1 of a pixel; the one behind the whole ones has the rest. */

@@ -52,6 +52,17 @@ void tile_store(KB *kb, const Tile *tile, int buf, KVal to, int64_t pitch)
                      kb_get(kb, tile_at(tile, r, v)), tile->lanes);
 }
 
+void tile_add(KB *kb, const Tile *tile, int buf, KVal from, int64_t pitch)
+{
+    for (int r = 0; r < tile->rows; r++) {
+        for (int v = 0; v < tile->vectors; v++) {
+            KVal sum = tile_at(tile, r, v), at = kb_iaddc(kb, from, r * pitch + v * tile->lanes);
+            KVal more = kb_load(kb, buf, at, tile->lanes, tile->lanes);
+            kb_set(kb, sum, kb_fop(kb, K_FADD, kb_get(kb, sum), more));
+        }
+    }
+}
+
 bool conv_as_product(ConvGeom *g)
 {
     if (g->kh != 1 || g->kw != 1 || g->stride_h != 1 || g->stride_w != 1 || g->pad_t != 0 ||
@@ -70,6 +81,27 @@ KVal tile_finish(KB *kb, const ConvOptions *options, KVal y, KVal bias, int resi
     if (options->residual)
         y = kb_fop(kb, K_FADD, y, kb_load(kb, residual_buf, res, kb_lanes(kb, y), active));
     return kernel_act_apply(kb, options->act, y);
+}
+
+void tile_result(KB *kb, const Tile *tile, const TileResult *at)
+{
+    const ConvOptions *o = at->options;
+    KVal out = kb_imad(kb, at->row, at->dst_pitch, at->col);
+    KVal res = o->residual ? kb_imad(kb, at->row, at->residual_pitch, at->col) : KVAL_NONE;
+    for (int v = 0; v < tile->vectors; v++) {
+        int lanes = tile->lanes, active = v == tile->vectors - 1 ? at->last_active : lanes;
+        KVal col = kb_iaddc(kb, at->col, v * lanes), bias = KVAL_NONE;
+        if (o->bias)
+            bias = kb_load(kb, at->bias, col, lanes, lanes);
+        for (int r = 0; r < tile->rows; r++) {
+            KVal from = KVAL_NONE;
+            if (o->residual)
+                from = kb_iaddc(kb, res, r * at->residual_pitch + v * lanes);
+            KVal y = tile_finish(kb, o, kb_get(kb, tile_at(tile, r, v)), bias, at->residual, from,
+                                 active);
+            kb_store(kb, at->dst, kb_iaddc(kb, out, r * at->dst_pitch + v * lanes), y, active);
+        }
+    }
 }
 
 /* Cycles of one step of the sum, in halves: two fused multiply-adds and two loads a cycle, and no

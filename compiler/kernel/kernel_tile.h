@@ -29,11 +29,24 @@ void tile_fma(KB *kb, const Tile *tile, int a_buf, KVal a0, int64_t a_stride, in
 Tile tile_zeros(KB *kb, int rows, int vectors, int lanes);
 /* Its sums in whole vectors: those of row r at buf[to + r * pitch ..]. */
 void tile_store(KB *kb, const Tile *tile, int buf, KVal to, int64_t pitch);
+/* What tile_store stored is added to the sums. */
+void tile_add(KB *kb, const Tile *tile, int buf, KVal from, int64_t pitch);
 /* What follows the sum y of a convolution: bias, residual (loaded at `res`), activation; bias and
  * residual where the options have them. The bias comes last: where it is large, a sum that starts
  * from it is rounded at its size at every step. */
 KVal tile_finish(KB *kb, const ConvOptions *options, KVal y, KVal bias, int residual_buf, KVal res,
                  int active);
+/* Where a tile is the result of a convolution: row r, vector v at dst[(row + r) * dst_pitch + col
+ * + v * lanes ..], the last vector with so many active lanes. */
+typedef struct TileResult {
+    const ConvOptions *options;
+    int dst, bias, residual;
+    KVal row, col;
+    int64_t dst_pitch, residual_pitch;
+    int last_active;
+} TileResult;
+/* What follows the sums of a tile, then the store. */
+void tile_result(KB *kb, const Tile *tile, const TileResult *at);
 /* Rows of the tile that take the fewest cycles for `rows` rows, `pitch` bytes apart, and `vectors`
  * vectors. Rows whose distance is a multiple of L1_WAY compete for one set of the cache: there are
  * no more of them than it holds. */

@@ -10,6 +10,7 @@ libgraft_a_SOURCES += \
     %D%/kernel_norm.c \
     %D%/kernel_peak.c \
     %D%/kernel_pool.c \
+    %D%/kernel_strassen.c \
     %D%/kernel_tile.c \
     %D%/kernel_tile.h \
     %D%/kernel_update.c \

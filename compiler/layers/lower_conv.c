@@ -63,7 +63,8 @@ typedef struct Folded {
     int64_t kh, kw, ci, co, panel;
     int64_t rows;      /* of a tap: ci, and one of zeros where an odd number was made even */
     bool pairs;        /* rows 2i and 2i+1 side by side */
-    WinogradForm form; /* NULLs: the direct sum */
+    WinogradForm form; /* NULLs: none */
+    bool strassen;     /* neither: the direct sum */
     int64_t h_lo, h_hi, w_lo, w_hi; /* live taps */
 } Folded;
 
@@ -123,6 +124,25 @@ static void fill_winograd(float *out, void *arg)
     }
 }
 
+static void fill_strassen(float *out, void *arg)
+{
+    const Folded *f = arg;
+    const double *scales = channel_scales(f);
+    int64_t n = STRASSEN_POSITIONS, rows = f->ci / 2, cols = f->co / 2;
+    for (int64_t i = 0; i < rows; i++) {
+        for (int64_t c = 0; c < cols; c++) {
+            double quarters[4], positions[STRASSEN_POSITIONS];
+            for (int q = 0; q < 4; q++) {
+                int64_t to = c + q % 2 * cols;
+                window_of(f, i + q / 2 * rows, to, scales[to], &quarters[q]);
+            }
+            kernel_strassen_weights(quarters, positions);
+            for (int64_t p = 0; p < n; p++)
+                out[place_in_panel(f, n * rows, p * rows + i, c)] = (float)positions[p];
+        }
+    }
+}
+
 static void fill_bias(float *out, void *arg)
 {
     const Folded *f = arg;
@@ -158,13 +178,22 @@ static Folded fold(Lower *lw, const Node *node, const Node *norm, const ConvGeom
 static BufId folded_weights(Lower *lw, const Node *node, const ConvGeom *g, Folded *f)
 {
     Arena *arena = lw->ctx->arena;
-    int64_t taps = f->form.h ? kernel_winograd_positions(&f->form) : g->kh * g->kw;
-    int64_t size = kernel_panel_size(taps * g->sc, g->dc, f->panel);
-    if (f->form.h)
-        return lower_rodata(lw, arena_printf(arena, "%s/kernel.winograd", node->name), size,
-                            fill_winograd, f);
-    const char *name = arena_printf(arena, "%s/kernel.folded", node->name);
-    return (f->pairs ? lower_rodata_bfloat16 : lower_rodata)(lw, name, size, fill_kernel, f);
+    int64_t rows = g->kh * g->kw * g->sc, cols = g->dc;
+    const char *name = "folded";
+    void (*fill)(float *, void *) = fill_kernel;
+    if (f->form.h) {
+        name = "winograd";
+        fill = fill_winograd;
+        rows = kernel_winograd_positions(&f->form) * g->sc;
+    } else if (f->strassen) {
+        name = "strassen";
+        fill = fill_strassen;
+        rows = STRASSEN_POSITIONS * (g->sc / 2);
+        cols = g->dc / 2;
+    }
+    return (f->pairs ? lower_rodata_bfloat16
+                     : lower_rodata)(lw, arena_printf(arena, "%s/kernel.%s", node->name, name),
+                                     kernel_panel_size(rows, cols, f->panel), fill, f);
 }
 
 /* Values with an odd number of channels, as pairs of bfloat16 take them. */
@@ -179,6 +208,26 @@ static BufId even_channels(Lower *lw, const Node *node, ConvGeom *g, BufId sourc
     lower_step_args(lw, arena_printf(arena, "%s.even", node->name), kernel, 0, source, even);
     g->sc++;
     return even;
+}
+
+/* How it is computed, and so in which form its weights are. */
+static void choose_kernel(const Lower *lw, const ConvGeom *g, const ConvOptions *o, int64_t macs,
+                          Folded *f)
+{
+    bool winograd = kernel_winograd_form(g, o->bfloat16 ? macs / 2 : macs, &f->form);
+    f->pairs = o->bfloat16 && !winograd;
+    f->strassen = !o->bfloat16 && !winograd && kernel_strassen_pays(g);
+    if (f->strassen)
+        f->panel = kernel_panel(lw->target, g->dc / 2);
+}
+
+static Kernel *frozen_kernel(const Lower *lw, const ConvGeom *g, const ConvOptions *o,
+                             const Folded *f)
+{
+    Arena *arena = lw->ctx->arena;
+    if (f->form.h)
+        return kernel_winograd(arena, lw->target, f->form, g, o, f->panel);
+    return (f->strassen ? kernel_strassen : kernel_conv)(arena, lw->target, g, o, f->panel);
 }
 
 /* A frozen convolution with all that is fused to it: one step. */
@@ -202,8 +251,7 @@ static void forward_frozen(Lower *lw, const Node *node)
         folded.rows = g.sc;
     }
     o.bfloat16 = lw->plan->buffers.at[source].elem == KE_BF16;
-    bool fast = kernel_winograd_form(&g, o.bfloat16 ? macs / 2 : macs, &folded.form);
-    folded.pairs = o.bfloat16 && !fast;
+    choose_kernel(lw, &g, &o, macs, &folded);
     args[n++] = source;
     args[n++] = folded_weights(lw, node, &g, &folded);
     args[n++] = lower_product_value(lw, node, f->last);
@@ -212,8 +260,7 @@ static void forward_frozen(Lower *lw, const Node *node)
                                  kernel_panel_size(1, g.dc, folded.panel), fill_bias, &folded);
     if (o.residual)
         args[n++] = lower_value(lw, f->residual);
-    Kernel *kernel = fast ? kernel_winograd(arena, lw->target, folded.form, &g, &o, folded.panel)
-                          : kernel_conv(arena, lw->target, &g, &o, folded.panel);
+    Kernel *kernel = frozen_kernel(lw, &g, &o, &folded);
     lower_step(lw, node->name, kernel, (uint64_t)macs, n, args);
     lower_product_softmax(lw, node, args[2]);
 }

@@ -118,6 +118,15 @@ CASES = {
             ("Add", {"name": "sum"}, ["b_relu", "c_bn"]), relu("sum_relu"),
             conv("d", 33, 3, "valid", activation="tanh")],
         "frozen": "all", "head": [GAP]},
+    "conv_strassen": {
+        # frozen windows of 1 x 1 wide enough for seven products instead of eight, one with a stride
+        "images": "16x12", "net": [
+            conv("a", 96, 3, "same", activation="relu"),
+            *conv_bn("b", 96, 1),
+            conv("c", 96, 1), norm("c_bn"),
+            ("Add", {"name": "sum"}, ["b_relu", "c_bn"]), relu("sum_relu"),
+            conv("d", 128, 1, strides=2, activation="tanh")],
+        "frozen": "all", "head": [GAP]},
     "conv_dead_taps": {
         "images": "8x8", "net": [
             conv("a", 20, 3, "same", strides=4, activation="relu"),
