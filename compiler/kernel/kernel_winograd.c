@@ -396,7 +396,7 @@ static bool fits(const WinogradForm *f, const ConvGeom *g)
 {
     return g->kh * g->kw <= WINOGRAD_MAX_WINDOW &&
            kernel_winograd_positions(f) <= WINOGRAD_MAX_POSITIONS && g->stride_h == 1 &&
-           g->stride_w == 1 && g->up_h == 1 && g->up_w == 1 && g->sc >= VECTOR && g->dc >= VECTOR &&
+           g->stride_w == 1 && g->up_h == 1 && g->up_w == 1 && g->dc >= VECTOR &&
            row_bytes(kernel_winograd_positions(f), g->sc, MAX_PANEL) <= LOCAL_BYTES &&
            axis_fits(f->h, g->kh, g->sh, g->dh, g->pad_t) &&
            axis_fits(f->w, g->kw, g->sw, g->dw, g->pad_l);
@@ -407,58 +407,61 @@ static int64_t tiles_along(const WinogradAxis *axis, int64_t dst)
     return (dst + axis->out - 1) / axis->out;
 }
 
-/* Vector operations of a convolution by a form. */
+/* Lanes of the vectors that hold so many channels. */
+static int64_t whole_lanes(int64_t channels)
+{
+    return (channels + VECTOR - 1) / VECTOR * VECTOR;
+}
+
+/* Vector operations of a convolution by a form; the products of a position are stored as well. */
 static int64_t form_ops(const WinogradForm *f, const ConvGeom *g)
 {
     int64_t tiles = tiles_along(f->h, g->dh) * tiles_along(f->w, g->dw);
-    int64_t products = kernel_winograd_positions(f) * g->sc * g->dc;
-    int64_t row = products + input_ops(f->h, f->w) * g->sc + output_ops(f->h, f->w) * g->dc;
+    int64_t positions = kernel_winograd_positions(f), products = positions * g->sc * g->dc;
+    int64_t row = products + input_ops(f->h, f->w) * whole_lanes(g->sc) +
+                  (positions + output_ops(f->h, f->w)) * g->dc;
     return tiles * g->n * row / VECTOR + stream_ops(products);
+}
+
+/* Of kernel_space_to_depth: loads and stores. */
+static int64_t move_ops(const ConvGeom *g)
+{
+    bool strided = g->stride_h > 1 || g->stride_w > 1;
+    return strided ? 2 * g->n * g->sh * g->sw * whole_lanes(g->sc) / VECTOR : 0;
 }
 
 bool kernel_winograd_form(const ConvGeom *g, int64_t macs, WinogradForm *form)
 {
     int64_t direct = macs / VECTOR + stream_ops(g->kh * g->kw * g->sc * g->dc);
-    int64_t least = direct / 5 * 4;
+    int64_t least = direct / 5 * 4 - move_ops(g);
+    ConvGeom d = kernel_depth_geom(g);
     bool found = false;
     for (int i = 0; i < N_WINOGRAD_AXES * N_WINOGRAD_AXES; i++) {
         WinogradForm f = {&WINOGRAD_AXES[i / N_WINOGRAD_AXES], &WINOGRAD_AXES[i % N_WINOGRAD_AXES]};
-        if (!fits(&f, g) || form_ops(&f, g) >= least)
+        if (!fits(&f, &d) || form_ops(&f, &d) >= least)
             continue;
-        least = form_ops(&f, g);
+        least = form_ops(&f, &d);
         *form = f;
         found = true;
     }
     return found;
 }
 
-/* Taps inside of the image, of all output pixels along an axis. */
-static int64_t live_taps(int64_t dst, int64_t window, int64_t src, int64_t pad)
-{
-    int64_t n = 0;
-    for (int64_t o = 0; o < dst; o++)
-        for (int64_t k = 0; k < window; k++)
-            n += o - pad + k >= 0 && o - pad + k < src;
-    return n;
-}
-
-/* Multiply-adds of the direct sum over vector operations that are done. */
-static double expected_share(const Winograd *w, KernelTarget target)
+/* `macs`, those of the direct sum, over vector operations that are done. */
+static double expected_share(const Winograd *w, KernelTarget target, int64_t macs)
 {
     const ConvGeom *g = &w->g;
     int64_t rows = w->tiles * w->samples;
     int tile_rows = product_rows(w, target, (int)(w->panel / w->lanes));
-    double direct = (double)(live_taps(g->dh, g->kh, g->sh, g->pad_t) *
-                             live_taps(g->dw, g->kw, g->sw, g->pad_l) * g->n * g->sc * g->dc);
     double products = (double)(w->positions * g->sc * g->dc) /
                       tile_share(rows, tile_rows, g->dc, w->panel, w->lanes);
-    double transforms =
-        (double)(input_ops(w->h, w->w) * g->sc * w->panels.groups + output_ops(w->h, w->w) * g->dc);
-    return direct / ((products + transforms) * (double)(w->n_blocks * rows));
+    double transforms = (double)(input_ops(w->h, w->w) * whole_lanes(g->sc) * w->panels.groups +
+                                 output_ops(w->h, w->w) * g->dc);
+    return (double)macs / ((products + transforms) * (double)(w->n_blocks * rows));
 }
 
 Kernel *kernel_winograd(Arena *arena, KernelTarget target, WinogradForm form, const ConvGeom *geom,
-                        const ConvOptions *options, int64_t panel)
+                        int64_t macs, const ConvOptions *options, int64_t panel)
 {
     Winograd w = {.h = form.h,
                   .w = form.w,
@@ -473,7 +476,7 @@ Kernel *kernel_winograd(Arena *arena, KernelTarget target, WinogradForm form, co
     share_panels(&w);
     Split split = split_even(w.n_blocks, MAX_GROUPS / w.panels.groups);
     KB *kb = w.kb = kb_begin(arena, "winograd", split.groups * w.panels.groups);
-    kb_share(kb, expected_share(&w, target));
+    kb_share(kb, expected_share(&w, target, macs));
     kb_title(
         kb,
         "convolution (%lld,%lld,%lld,%lld) -> (%lld,%lld,%lld,%lld), window %lldx%lld, Winograd "

@@ -8,6 +8,7 @@
 typedef enum {
     WINOGRAD_ONE,     /* a window of one: nothing to save */
     WINOGRAD_4_3,     /* F(4, 3): tiles of 4 outputs, window of 3 */
+    WINOGRAD_4_4,     /* F(4, 4) */
     WINOGRAD_2_5,     /* F(2, 5) */
     WINOGRAD_WHOLE_2, /* an axis of 2 pixels, window of 3 */
     WINOGRAD_WHOLE_6, /* an axis of 6 pixels, window of 7 */
