@@ -1,6 +1,6 @@
-/* unit_winograd.c - convolution by Winograd against the direct sum, with strides over blocks of
- * pixels: both kernels in the interpreter, on numbers of one sign, as activations behind a ReLU
- * are. Features must not hang on the batch. */
+/* unit_winograd.c - convolution by Winograd against the direct sum, with strides too: both kernels
+ * in the interpreter, on numbers of one sign, as activations behind a ReLU are. Features must not
+ * hang on the batch. */
 #include "compiler/base/base.h"
 #include "compiler/kernel/kernel.h"
 #include "compiler/kernel/kernel_winograd.h"
@@ -63,7 +63,7 @@ static float *numbers(Arena *arena, int64_t n, float scale, bool positive)
 
 static WinogradForm form_of(const Shape4 *s)
 {
-    return (WinogradForm){&WINOGRAD_AXES[s->along_h], &WINOGRAD_AXES[s->along_w]};
+    return (WinogradForm){.h = &WINOGRAD_AXES[s->along_h], .w = &WINOGRAD_AXES[s->along_w]};
 }
 
 static int64_t taps_of(const WinogradForm *form)
@@ -190,7 +190,7 @@ static void test_shape(const Shape4 *s, KernelTarget target)
 /* A convolution with strides; batch and destination are as geom_of makes them. */
 typedef struct Strided {
     int64_t h, w, sc, dc, kh, kw, stride_h, stride_w, pad_t, pad_l, dh, dw;
-    WinogradAxisId along_h, along_w;
+    WinogradAxisId along_h, along_w; /* over blocks of pixels, unless they have strides */
 } Strided;
 
 static const Strided STRIDED[] = {
@@ -199,6 +199,9 @@ static const Strided STRIDED[] = {
     {13, 12, 5, 16, 8, 3, 2, 1, 0, 1, 3, 12, WINOGRAD_4_4, WINOGRAD_4_3},  /* one stride */
     {19, 16, 18, 33, 11, 6, 4, 2, 2, 2, 4, 8, WINOGRAD_4_4, WINOGRAD_4_3}, /* two strides */
     {9, 9, 4, 16, 5, 5, 2, 2, -1, -2, 2, 2, WINOGRAD_4_3, WINOGRAD_4_3},   /* none at the edge */
+    {13, 13, 32, 48, 3, 3, 2, 2, 0, 0, 6, 6, WINOGRAD_STRIDED, WINOGRAD_STRIDED},
+    {14, 11, 19, 20, 3, 3, 2, 2, 1, 1, 7, 6, WINOGRAD_STRIDED, WINOGRAD_STRIDED},
+    {8, 9, 16, 16, 3, 3, 1, 2, 1, 0, 8, 4, WINOGRAD_4_3, WINOGRAD_STRIDED},
 };
 
 static ConvGeom strided_geom(const Strided *s, int64_t n)
@@ -241,52 +244,55 @@ static float *depth_weights(Arena *arena, const ConvGeom *g, const float *weight
     return out;
 }
 
-/* Space to depth, then a form of Winograd's, or with none the direct sum. */
-static float *run_depth(Arena *arena, KernelTarget target, const ConvGeom *g, float *x,
-                        const float *weights, const WinogradForm *form)
+static float *product(Arena *arena, KernelTarget target, const ConvGeom *g, const float *x,
+                      const float *weights, const WinogradForm *form)
+{
+    ConvOptions o = {.act = {.kind = ACT_LINEAR}};
+    int64_t panel = kernel_panel(target, g->dc), rows = g->kh * g->kw * g->sc;
+    if (form) {
+        weights = transformed(arena, form, weights, g->sc, g->dc);
+        rows = kernel_winograd_positions(form) * g->sc;
+    }
+    float *y = arena_array(arena, float, g->dh * g->dw * g->n * g->dc);
+    Kernel *kernel = form ? kernel_winograd(arena, target, *form, g, 1, &o, panel)
+                          : kernel_conv(arena, target, g, &o, panel);
+    void *args[] = {(void *)x, panels(arena, weights, rows, g->dc, panel), y};
+    kir_eval(kernel, args, 0, kernel->n_tasks);
+    return y;
+}
+
+/* The same over blocks of pixels. */
+static float *block_product(Arena *arena, KernelTarget target, const ConvGeom *g, const float *x,
+                            const float *weights, const WinogradForm *form)
 {
     ConvGeom d = kernel_depth_geom(g);
-    ConvOptions o = {.act = {.kind = ACT_LINEAR}};
-    int64_t panel = kernel_panel(target, g->dc), rows = d.kh * d.kw * d.sc;
-    const float *matrix = depth_weights(arena, g, weights);
-    if (form) {
-        matrix = transformed(arena, form, matrix, d.sc, d.dc);
-        rows = kernel_winograd_positions(form) * d.sc;
-    }
     float *blocks = arena_array(arena, float, d.sh *d.sw *d.n *d.sc);
     memset(blocks, 0xff, (size_t)(d.sh * d.sw * d.n * d.sc) * sizeof(float));
     Kernel *move = kernel_space_to_depth(arena, target, g);
-    kir_eval(move, (void *[]){x, blocks}, 0, move->n_tasks);
-    float *y = arena_array(arena, float, g->dh * g->dw * g->n * g->dc);
-    Kernel *kernel = form ? kernel_winograd(arena, target, *form, &d, 1, &o, panel)
-                          : kernel_conv(arena, target, &d, &o, panel);
-    kir_eval(kernel, (void *[]){blocks, panels(arena, matrix, rows, d.dc, panel), y}, 0,
-             kernel->n_tasks);
-    return y;
+    kir_eval(move, (void *[]){(void *)x, blocks}, 0, move->n_tasks);
+    return product(arena, target, &d, blocks, depth_weights(arena, g, weights), form);
 }
 
 static void test_strided(const Strided *s, KernelTarget target)
 {
     Arena *arena = arena_create();
     ConvGeom g = strided_geom(s, BATCH), two = strided_geom(s, 2);
-    WinogradForm form = {&WINOGRAD_AXES[s->along_h], &WINOGRAD_AXES[s->along_w]};
-    float *x = numbers(arena, g.sh * g.sw * BATCH * g.sc, 1, true);
+    WinogradForm form = {.h = &WINOGRAD_AXES[s->along_h], .w = &WINOGRAD_AXES[s->along_w]};
+    bool blocks = form.h->stride != s->stride_h || form.w->stride != s->stride_w;
+    const float *x = numbers(arena, g.sh * g.sw * BATCH * g.sc, 1, true);
     const float *weights = numbers(arena, g.kh * g.kw * g.sc * g.dc, 0.1f, false);
-    int64_t panel = kernel_panel(target, g.dc), n = g.dh * g.dw * BATCH * g.dc;
-    float *direct = arena_array(arena, float, n);
-    Kernel *kernel =
-        kernel_conv(arena, target, &g, &(ConvOptions){.act = {.kind = ACT_LINEAR}}, panel);
-    kir_eval(kernel, (void *[]){x, panels(arena, weights, g.kh * g.kw * g.sc, g.dc, panel), direct},
-             0, kernel->n_tasks);
-    double moved = distance(run_depth(arena, target, &g, x, weights, NULL), direct, n);
-    const float *fast = run_depth(arena, target, &g, x, weights, &form);
+    int64_t n = g.dh * g.dw * BATCH * g.dc;
+    const float *direct = product(arena, target, &g, x, weights, NULL);
+    double moved = distance(block_product(arena, target, &g, x, weights, NULL), direct, n);
+    const float *fast = (blocks ? block_product : product)(arena, target, &g, x, weights, &form);
+    const float *first = first_samples(arena, x, g.sh * g.sw, 2, g.sc);
+    const float *alone =
+        (blocks ? block_product : product)(arena, target, &two, first, weights, &form);
     double rms = distance(fast, direct, n);
-    const float *alone = run_depth(arena, target, &two,
-                                   first_samples(arena, x, g.sh * g.sw, 2, g.sc), weights, &form);
     ok(moved < ORDER, "strides %dx%d, (%d,%d,%d) -> %d, %d lanes: the same as by blocks, rms %.2g",
        (int)g.stride_h, (int)g.stride_w, (int)s->h, (int)s->w, (int)s->sc, (int)s->dc, target.lanes,
        moved);
-    ok(rms > 0 && rms < LIMIT, "by %s and %s: rms %.2g", form.h->name, form.w->name, rms);
+    ok(rms > 0 && rms < LIMIT, "%s by %s: rms %.2g", form.h->name, form.w->name, rms);
     ok(memcmp(alone, first_samples(arena, fast, g.dh * g.dw, 2, g.dc),
               (size_t)(g.dh * g.dw * 2 * g.dc) * sizeof(float)) == 0,
        "the same bits in a batch of two");
@@ -314,6 +320,11 @@ static void test_choice(void)
        "2 x 2 pixels have their own form");
     g.stride_h = 2;
     ok(!kernel_winograd_form(&g, g.n * 16 * g.sc * g.dc, &form), "none for a stride of 2 there");
+    g = strided_geom(&STRIDED[5], 8);
+    g.sc = 288;
+    g.dc = g.dst_stride = 384;
+    ok(chosen(&g, g.n * 36 * 9 * g.sc * g.dc, WINOGRAD_STRIDED, WINOGRAD_STRIDED),
+       "3 x 3 of stride 2 has its own form");
     g = strided_geom(&STRIDED[0], 8);
     int64_t macs = g.n * 256 * 49 * g.sc * g.dc;
     ok(chosen(&g, macs, WINOGRAD_4_4, WINOGRAD_4_4), "7 x 7 of stride 2 is 4 x 4 over blocks");

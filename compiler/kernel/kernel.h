@@ -60,17 +60,18 @@ int64_t kernel_panel_size(int64_t rows, int64_t cols, int64_t panel);
 /* src, weights (kh*kw*sc x dc, panels), dst[, bias][, residual] */
 Kernel *kernel_conv(Arena *arena, KernelTarget target, const ConvGeom *geom,
                     const ConvOptions *options, int64_t panel);
-/* The same for stride 1 with fewer products, by a form of Winograd's along each axis
+/* The same with fewer products, by a form of Winograd's along each axis
  * (kernel_winograd_form.c); weights are (positions*sc x dc). macs: what the direct sum takes. */
 typedef struct WinogradAxis WinogradAxis;
 typedef struct WinogradForm {
     const WinogradAxis *h, *w;
+    bool blocks; /* of kernel_depth_geom */
 } WinogradForm;
 Kernel *kernel_winograd(Arena *arena, KernelTarget target, WinogradForm form, const ConvGeom *geom,
                         int64_t macs, const ConvOptions *options, int64_t panel);
 /* The form that is expected to be fastest; false: none is faster than kernel_conv, which takes the
- * time of `macs` multiply-adds. With strides the form is of kernel_depth_geom, and the time
- * includes kernel_space_to_depth. */
+ * time of `macs` multiply-adds. The time of a form of kernel_depth_geom includes
+ * kernel_space_to_depth. */
 bool kernel_winograd_form(const ConvGeom *geom, int64_t macs, WinogradForm *form);
 /* A window of weights (row-major) to the positions that kernel_winograd multiplies with. */
 enum { WINOGRAD_MAX_POSITIONS = 49, WINOGRAD_MAX_WINDOW = 25 };

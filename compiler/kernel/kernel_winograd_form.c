@@ -12,6 +12,10 @@
  * three pairs of points and infinity; with 1/4, 7/8 and 2, found by trial, its error is two thirds
  * of that which 0, 1/2, -1/2, 1, -1 and 2 give, and about that of F(4, 3).
  *
+ * A window of 3 with a stride of 2 is one of 2 over the even pixels and one of 1 over the odd ones:
+ * y0 = g0 d0 + g2 d2 + g1 d1, y1 = g0 d2 + g2 d4 + g1 d3. With m = (g0 + g2) d2 these are m +
+ * g0 (d0 - d2) + g1 d1 and m + g2 (d4 - d2) + g1 d3: five products for six.
+ *
  * The others are products of Toeplitz matrices with vectors, in which only the pixels of a whole
  * axis count and no padding. Two pixels, window of 3: y0 = g1 d0 + g2 d1, y1 = g0 d0 + g1 d1. With
  * m = g1 (d0 + d1) these are m + (g2 - g1) d1 and m + (g0 - g1) d0: three products for four. Six
@@ -186,6 +190,32 @@ static const double WEIGHTS_WHOLE_2[3 * 3] = {
     1, -1, 0};
 /* clang-format on */
 
+/* ----------------------------------------------- 2 outputs of a window of 3, stride 2 */
+
+static void input_strided(KB *kb, const KVal *d, KVal *t)
+{
+    t[0] = sub(kb, d[0], d[2]);
+    t[1] = d[2];
+    t[2] = sub(kb, d[4], d[2]);
+    t[3] = d[1];
+    t[4] = d[3];
+}
+
+static void output_strided(KB *kb, const KVal *m, KVal *y)
+{
+    y[0] = add(kb, add(kb, m[0], m[1]), m[3]);
+    y[1] = add(kb, add(kb, m[2], m[1]), m[4]);
+}
+
+/* clang-format off */
+static const double WEIGHTS_STRIDED[5 * 3] = {
+    1, 0, 0,
+    1, 0, 1,
+    0, 0, 1,
+    0, 1, 0,
+    0, 1, 0};
+/* clang-format on */
+
 /* ---------------------------------------------------------------- 6 pixels in all */
 
 /* Of three pixels: themselves and their sums in pairs. */
@@ -258,6 +288,7 @@ static const double WEIGHTS_WHOLE_6[18 * 7] = {
 const WinogradAxis WINOGRAD_AXES[N_WINOGRAD_AXES] = {
     [WINOGRAD_ONE] = {.name = "1",
                       .window = 1,
+                      .stride = 1,
                       .out = 1,
                       .in = 1,
                       .positions = 1,
@@ -266,6 +297,7 @@ const WinogradAxis WINOGRAD_AXES[N_WINOGRAD_AXES] = {
                       .weights = WEIGHTS_ONE},
     [WINOGRAD_4_3] = {.name = "F(4,3)",
                       .window = 3,
+                      .stride = 1,
                       .out = 4,
                       .in = 6,
                       .positions = 6,
@@ -276,6 +308,7 @@ const WinogradAxis WINOGRAD_AXES[N_WINOGRAD_AXES] = {
                       .weights = WEIGHTS_4_3},
     [WINOGRAD_4_4] = {.name = "F(4,4)",
                       .window = 4,
+                      .stride = 1,
                       .out = 4,
                       .in = 7,
                       .positions = 7,
@@ -286,6 +319,7 @@ const WinogradAxis WINOGRAD_AXES[N_WINOGRAD_AXES] = {
                       .weights = WEIGHTS_4_4},
     [WINOGRAD_2_5] = {.name = "F(2,5)",
                       .window = 5,
+                      .stride = 1,
                       .out = 2,
                       .in = 6,
                       .positions = 6,
@@ -296,6 +330,7 @@ const WinogradAxis WINOGRAD_AXES[N_WINOGRAD_AXES] = {
                       .weights = WEIGHTS_2_5},
     [WINOGRAD_WHOLE_2] = {.name = "3 for 2 pixels",
                           .window = 3,
+                          .stride = 1,
                           .out = 2,
                           .in = 2,
                           .positions = 3,
@@ -305,8 +340,20 @@ const WinogradAxis WINOGRAD_AXES[N_WINOGRAD_AXES] = {
                           .input = input_whole_2,
                           .output = output_whole_2,
                           .weights = WEIGHTS_WHOLE_2},
+    [WINOGRAD_STRIDED] = {.name = "5 for 2 of stride 2",
+                          .window = 3,
+                          .stride = 2,
+                          .out = 2,
+                          .in = 5,
+                          .positions = 5,
+                          .input_ops = 2,
+                          .output_ops = 4,
+                          .input = input_strided,
+                          .output = output_strided,
+                          .weights = WEIGHTS_STRIDED},
     [WINOGRAD_WHOLE_6] = {.name = "18 for 6 pixels",
                           .window = 7,
+                          .stride = 1,
                           .out = 6,
                           .in = 6,
                           .positions = 18,

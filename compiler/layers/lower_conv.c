@@ -231,8 +231,7 @@ static BufId choose_form(Lower *lw, const Node *node, ConvGeom *g, int64_t macs,
     int64_t time = f->pairs ? macs / g->sc * (g->sc + make_even) / 2 : macs;
     if (kernel_winograd_form(g, time, &f->form)) {
         f->pairs = false;
-        bool strided = g->stride_h > 1 || g->stride_w > 1;
-        return strided ? blocks_of_pixels(lw, node, g, source, f) : source;
+        return f->form.blocks ? blocks_of_pixels(lw, node, g, source, f) : source;
     }
     if (!make_even)
         return source;

@@ -125,6 +125,13 @@ CASES = {
             ("ZeroPadding2D", {"name": "pad", "padding": 3}),
             conv("b", 40, 7, strides=2, use_bias=False), norm("b_bn"), relu("b_relu")],
         "frozen": "all", "head": [GAP]},
+    "conv_winograd_one_stride": {
+        # the same along one axis, behind a 3 x 3 with a stride of 2, which has its own form
+        "images": "16x12", "net": [
+            conv("a", 20, 3, "same", activation="relu"),
+            conv("b", 24, 3, "same", strides=[1, 2], activation="relu"),
+            conv("c", 24, [7, 3], "same", strides=[2, 1], activation="relu")],
+        "frozen": "all", "head": [GAP]},
     "conv_dead_taps": {
         "images": "8x8", "net": [
             conv("a", 20, 3, "same", strides=4, activation="relu"),
