@@ -1,6 +1,6 @@
-/* unit_winograd.c - convolution by Winograd against the direct sum: both kernels in the
- * interpreter, on numbers of one sign, as activations behind a ReLU are. Features must not hang on
- * the batch. */
+/* unit_winograd.c - convolution by Winograd against the direct sum, with strides too: both kernels
+ * in the interpreter, on numbers of one sign, as activations behind a ReLU are. Features must not
+ * hang on the batch. */
 #include "compiler/base/base.h"
 #include "compiler/kernel/kernel.h"
 #include "compiler/kernel/kernel_winograd.h"
@@ -24,6 +24,8 @@ static const Shape4 SHAPES[] = {
     {WINOGRAD_WHOLE_2, WINOGRAD_WHOLE_2, 2, 2, 19, 37, true, false},
     {WINOGRAD_ONE, WINOGRAD_WHOLE_6, 6, 6, 32, 40, true, true},
     {WINOGRAD_WHOLE_6, WINOGRAD_ONE, 6, 5, 21, 48, true, false},
+    {WINOGRAD_4_4, WINOGRAD_4_4, 13, 13, 12, 64, true, true},
+    {WINOGRAD_4_4, WINOGRAD_4_4, 6, 9, 37, 20, false, false},
     {WINOGRAD_2_5, WINOGRAD_2_5, 13, 13, 16, 64, true, false},
     {WINOGRAD_2_5, WINOGRAD_2_5, 8, 7, 24, 20, false, true},
     {WINOGRAD_4_3, WINOGRAD_WHOLE_2, 5, 2, 16, 16, true, false}, /* another form along each axis */
@@ -32,11 +34,13 @@ static const Shape4 SHAPES[] = {
 static const KernelTarget TARGETS[] = {{16, 32}, {8, 16}, {4, 16}};
 
 enum { BATCH = 6 };
-static const double LIMIT = 5e-6; /* rms, in standard deviations of the direct result */
+/* rms, in standard deviations of the direct result */
+static const double LIMIT = 5e-6;
+static const double ORDER = 1e-6; /* of the same products, summed in another order */
 
 static WinogradForm form_of(const Shape4 *s)
 {
-    return (WinogradForm){&WINOGRAD_AXES[s->along_h], &WINOGRAD_AXES[s->along_w]};
+    return (WinogradForm){.h = &WINOGRAD_AXES[s->along_h], .w = &WINOGRAD_AXES[s->along_w]};
 }
 
 static int64_t taps_of(const WinogradForm *form)
@@ -95,7 +99,7 @@ static float *run(Arena *arena, KernelTarget target, const Shape4 *s, const Data
     ConvOptions o = {.bias = true, .residual = s->residual, .act = {.kind = ACT_RELU}};
     int64_t panel = kernel_panel(target, s->dc);
     WinogradForm form = form_of(s);
-    Kernel *kernel = winograd ? kernel_winograd(arena, target, form, &g, &o, panel)
+    Kernel *kernel = winograd ? kernel_winograd(arena, target, form, &g, 1, &o, panel)
                               : kernel_conv(arena, target, &g, &o, panel);
     int64_t rows = (winograd ? kernel_winograd_positions(&form) : taps_of(&form)) * s->sc;
     float *weights = conv_panels(arena, winograd ? d->positions : d->weights, rows, s->dc, panel);
@@ -131,6 +135,118 @@ static void test_shape(const Shape4 *s, KernelTarget target)
     arena_destroy(arena);
 }
 
+/* A convolution with strides; batch and destination are as geom_of makes them. */
+typedef struct Strided {
+    int64_t h, w, sc, dc, kh, kw, stride_h, stride_w, pad_t, pad_l, dh, dw;
+    WinogradAxisId along_h, along_w; /* over blocks of pixels, unless they have strides */
+} Strided;
+
+static const Strided STRIDED[] = {
+    {32, 32, 3, 64, 7, 7, 2, 2, 3, 3, 16, 16, WINOGRAD_4_4, WINOGRAD_4_4}, /* ResNet's first */
+    {15, 11, 3, 20, 7, 7, 2, 2, 2, 2, 7, 5, WINOGRAD_4_4, WINOGRAD_4_4},   /* odd sizes */
+    {13, 12, 5, 16, 8, 3, 2, 1, 0, 1, 3, 12, WINOGRAD_4_4, WINOGRAD_4_3},  /* one stride */
+    {19, 16, 18, 33, 11, 6, 4, 2, 2, 2, 4, 8, WINOGRAD_4_4, WINOGRAD_4_3}, /* two strides */
+    {9, 9, 4, 16, 5, 5, 2, 2, -1, -2, 2, 2, WINOGRAD_4_3, WINOGRAD_4_3},   /* none at the edge */
+    {13, 13, 32, 48, 3, 3, 2, 2, 0, 0, 6, 6, WINOGRAD_STRIDED, WINOGRAD_STRIDED},
+    {14, 11, 19, 20, 3, 3, 2, 2, 1, 1, 7, 6, WINOGRAD_STRIDED, WINOGRAD_STRIDED},
+    {8, 9, 16, 16, 3, 3, 1, 2, 1, 0, 8, 4, WINOGRAD_4_3, WINOGRAD_STRIDED},
+};
+
+static ConvGeom strided_geom(const Strided *s, int64_t n)
+{
+    return (ConvGeom){.n = n,
+                      .sh = s->h,
+                      .sw = s->w,
+                      .sc = s->sc,
+                      .dh = s->dh,
+                      .dw = s->dw,
+                      .dc = s->dc,
+                      .kh = s->kh,
+                      .kw = s->kw,
+                      .stride_h = s->stride_h,
+                      .stride_w = s->stride_w,
+                      .pad_t = s->pad_t,
+                      .pad_l = s->pad_l,
+                      .up_h = 1,
+                      .up_w = 1,
+                      .dst_stride = s->dc};
+}
+
+/* Weights of g for kernel_depth_geom(g), row-major: each tap goes to the block and to the channel
+ * of the pixel that it falls on. */
+static float *depth_weights(Arena *arena, const ConvGeom *g, const float *weights)
+{
+    ConvGeom d = kernel_depth_geom(g);
+    float *out = arena_array(arena, float, d.kh *d.kw *d.sc *d.dc);
+    for (int64_t y = 0; y < g->kh; y++) {
+        for (int64_t x = 0; x < g->kw; x++) {
+            int64_t by = y - g->pad_t + d.pad_t * g->stride_h;
+            int64_t bx = x - g->pad_l + d.pad_l * g->stride_w;
+            int64_t block = by / g->stride_h * d.kw + bx / g->stride_w;
+            int64_t pixel = by % g->stride_h * g->stride_w + bx % g->stride_w;
+            memcpy(out + (block * d.sc + pixel * g->sc) * g->dc,
+                   weights + (y * g->kw + x) * g->sc * g->dc,
+                   (size_t)(g->sc * g->dc) * sizeof(float));
+        }
+    }
+    return out;
+}
+
+static float *product(Arena *arena, KernelTarget target, const ConvGeom *g, const float *x,
+                      const float *weights, const WinogradForm *form)
+{
+    ConvOptions o = {.act = {.kind = ACT_LINEAR}};
+    int64_t panel = kernel_panel(target, g->dc), rows = g->kh * g->kw * g->sc;
+    if (form) {
+        weights = transformed(arena, form, weights, g->sc, g->dc);
+        rows = kernel_winograd_positions(form) * g->sc;
+    }
+    float *y = arena_array(arena, float, g->dh * g->dw * g->n * g->dc);
+    Kernel *kernel = form ? kernel_winograd(arena, target, *form, g, 1, &o, panel)
+                          : kernel_conv(arena, target, g, &o, panel);
+    void *args[] = {(void *)x, panels(arena, weights, rows, g->dc, panel), y};
+    kir_eval(kernel, args, 0, kernel->n_tasks);
+    return y;
+}
+
+/* The same over blocks of pixels. */
+static float *block_product(Arena *arena, KernelTarget target, const ConvGeom *g, const float *x,
+                            const float *weights, const WinogradForm *form)
+{
+    ConvGeom d = kernel_depth_geom(g);
+    float *blocks = arena_array(arena, float, d.sh *d.sw *d.n *d.sc);
+    memset(blocks, 0xff, (size_t)(d.sh * d.sw * d.n * d.sc) * sizeof(float));
+    Kernel *move = kernel_space_to_depth(arena, target, g);
+    kir_eval(move, (void *[]){(void *)x, blocks}, 0, move->n_tasks);
+    return product(arena, target, &d, blocks, depth_weights(arena, g, weights), form);
+}
+
+static void test_strided(const Strided *s, KernelTarget target)
+{
+    Arena *arena = arena_create();
+    ConvGeom g = strided_geom(s, BATCH), two = strided_geom(s, 2);
+    WinogradForm form = {.h = &WINOGRAD_AXES[s->along_h], .w = &WINOGRAD_AXES[s->along_w]};
+    bool blocks = form.h->stride != s->stride_h || form.w->stride != s->stride_w;
+    const float *x = numbers(arena, g.sh * g.sw * BATCH * g.sc, 1, true);
+    const float *weights = numbers(arena, g.kh * g.kw * g.sc * g.dc, 0.1f, false);
+    int64_t n = g.dh * g.dw * BATCH * g.dc;
+    const float *direct = product(arena, target, &g, x, weights, NULL);
+    double moved = distance(block_product(arena, target, &g, x, weights, NULL), direct, n);
+    const float *fast = (blocks ? block_product : product)(arena, target, &g, x, weights, &form);
+    const float *first = first_samples(arena, x, g.sh * g.sw, 2, g.sc);
+    const float *alone =
+        (blocks ? block_product : product)(arena, target, &two, first, weights, &form);
+    double rms = distance(fast, direct, n);
+    ok(moved < ORDER, "strides %dx%d, (%d,%d,%d) -> %d, %d lanes: the same as by blocks, rms %.2g",
+       (int)g.stride_h, (int)g.stride_w, (int)s->h, (int)s->w, (int)s->sc, (int)s->dc, target.lanes,
+       moved);
+    ok(rms > 0 && rms < LIMIT, "%s by %s: rms %.2g", form.h->name, form.w->name, rms);
+    ok(memcmp(alone, first_samples(arena, fast, g.dh * g.dw, 2, g.dc),
+              (size_t)(g.dh * g.dw * 2 * g.dc) * sizeof(float)) == 0,
+       "the same bits in a batch of two");
+    arena_destroy(arena);
+}
+
 /* Whether the convolution would be computed so. */
 static bool chosen(const ConvGeom *g, int64_t macs, WinogradAxisId along_h, WinogradAxisId along_w)
 {
@@ -151,7 +267,16 @@ static void test_choice(void)
     ok(chosen(&g, g.n * 16 * g.sc * g.dc, WINOGRAD_WHOLE_2, WINOGRAD_WHOLE_2),
        "2 x 2 pixels have their own form");
     g.stride_h = 2;
-    ok(!kernel_winograd_form(&g, g.n * 16 * g.sc * g.dc, &form), "none for a stride of 2");
+    ok(!kernel_winograd_form(&g, g.n * 16 * g.sc * g.dc, &form), "none for a stride of 2 there");
+    g = strided_geom(&STRIDED[5], 8);
+    g.sc = 288;
+    g.dc = g.dst_stride = 384;
+    ok(chosen(&g, g.n * 36 * 9 * g.sc * g.dc, WINOGRAD_STRIDED, WINOGRAD_STRIDED),
+       "3 x 3 of stride 2 has its own form");
+    g = strided_geom(&STRIDED[0], 8);
+    int64_t macs = g.n * 256 * 49 * g.sc * g.dc;
+    ok(chosen(&g, macs, WINOGRAD_4_4, WINOGRAD_4_4), "7 x 7 of stride 2 is 4 x 4 over blocks");
+    ok(!kernel_winograd_form(&g, macs / 2, &form), "not where products take half of the time");
 }
 
 int main(void)
@@ -159,6 +284,9 @@ int main(void)
     for (size_t i = 0; i < COUNT_OF(SHAPES); i++)
         for (size_t t = 0; t < COUNT_OF(TARGETS); t++)
             test_shape(&SHAPES[i], TARGETS[t]);
+    for (size_t i = 0; i < COUNT_OF(STRIDED); i++)
+        for (size_t t = 0; t < COUNT_OF(TARGETS); t++)
+            test_strided(&STRIDED[i], TARGETS[t]);
     test_choice();
     points_end();
     return 0;

@@ -60,19 +60,21 @@ int64_t kernel_panel_size(int64_t rows, int64_t cols, int64_t panel);
 /* src, weights (kh*kw*sc x dc, panels), dst[, bias][, residual] */
 Kernel *kernel_conv(Arena *arena, KernelTarget target, const ConvGeom *geom,
                     const ConvOptions *options, int64_t panel);
-/* The same for stride 1 with fewer products, by a form of Winograd's along each axis
- * (kernel_winograd_form.c); weights are (positions*sc x dc). */
+/* The same with fewer products, by a form of Winograd's along each axis
+ * (kernel_winograd_form.c); weights are (positions*sc x dc). macs: what the direct sum takes. */
 typedef struct WinogradAxis WinogradAxis;
 typedef struct WinogradForm {
     const WinogradAxis *h, *w;
+    bool blocks; /* of kernel_depth_geom */
 } WinogradForm;
 Kernel *kernel_winograd(Arena *arena, KernelTarget target, WinogradForm form, const ConvGeom *geom,
-                        const ConvOptions *options, int64_t panel);
+                        int64_t macs, const ConvOptions *options, int64_t panel);
 /* The form that is expected to be fastest; false: none is faster than kernel_conv, which takes the
- * time of `macs` multiply-adds. */
+ * time of `macs` multiply-adds. The time of a form of kernel_depth_geom includes
+ * kernel_space_to_depth. */
 bool kernel_winograd_form(const ConvGeom *geom, int64_t macs, WinogradForm *form);
 /* A window of weights (row-major) to the positions that kernel_winograd multiplies with. */
-enum { WINOGRAD_MAX_POSITIONS = 36, WINOGRAD_MAX_WINDOW = 25 };
+enum { WINOGRAD_MAX_POSITIONS = 49, WINOGRAD_MAX_WINDOW = 25 };
 int64_t kernel_winograd_positions(const WinogradForm *form);
 void kernel_winograd_weights(const WinogradForm *form, const double *window, double *positions);
 /* The same for a window of 1 x 1 and an even number of pixels, with seven products instead of eight
@@ -166,6 +168,13 @@ Kernel *kernel_channels(Arena *arena, KernelTarget target, int64_t rows, int64_t
                         int64_t offset, bool extract, bool accumulate);
 /* x (rows, c), y (rows, c + 1), the last of each row being zero */
 Kernel *kernel_even_channels(Arena *arena, KernelTarget target, int64_t rows, int64_t c);
+/* A convolution with strides is one of stride 1 over an image whose blocks of stride_h x stride_w
+ * pixels are pixels (space to depth). Channel (a * stride_w + b) * sc + c of a block is channel c
+ * of its pixel (a, b); padding becomes a multiple of the stride, with zeros before the window, and
+ * the window one too, with zeros behind. */
+ConvGeom kernel_depth_geom(const ConvGeom *geom);
+/* x (sh, sw, n, sc) of geom, y: such blocks, with zeros for pixels outside of the image */
+Kernel *kernel_space_to_depth(Arena *arena, KernelTarget target, const ConvGeom *geom);
 /* x (h, w, nc), y (h*fh, w*fw, nc) */
 Kernel *kernel_upsample(Arena *arena, KernelTarget target, int64_t h, int64_t w, int64_t nc,
                         int64_t fh, int64_t fw, bool bilinear);

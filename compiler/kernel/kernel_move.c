@@ -1,5 +1,5 @@
-/* kernel_move.c - data that changes place: images in, rows of features, padding, channels,
- * upsampling. */
+/* kernel_move.c - data that changes place: images in, rows of features, padding, channels, space to
+ * depth, upsampling. */
 #include "compiler/base/base.h"
 #include "compiler/kernel/kernel.h"
 #include "compiler/kernel/kernel_tile.h"
@@ -173,6 +173,76 @@ Kernel *kernel_even_channels(Arena *arena, KernelTarget target, int64_t rows, in
     move_row(kb, &m, kb_imulc(kb, r, c), to, c, target.lanes);
     kb_store(kb, m.y, kb_iaddc(kb, to, c), kb_f(kb, 0, 1), 1);
     kb_end(kb);
+    return kb_finish(kb);
+}
+
+/* ----------------------------------------------------------- space to depth */
+
+/* Zeros before a window whose distance from the image's edge is then a multiple of the stride. */
+static int64_t lead_of(int64_t pad, int64_t stride)
+{
+    return ((-pad) % stride + stride) % stride;
+}
+
+static int64_t over(int64_t n, int64_t block)
+{
+    return (n + block - 1) / block;
+}
+
+ConvGeom kernel_depth_geom(const ConvGeom *g)
+{
+    ConvGeom d = *g;
+    int64_t lead_h = lead_of(g->pad_t, g->stride_h), lead_w = lead_of(g->pad_l, g->stride_w);
+    d.sh = over(g->sh, g->stride_h);
+    d.sw = over(g->sw, g->stride_w);
+    d.sc = g->sc * g->stride_h * g->stride_w;
+    d.kh = over(g->kh + lead_h, g->stride_h);
+    d.kw = over(g->kw + lead_w, g->stride_w);
+    d.pad_t = (g->pad_t + lead_h) / g->stride_h;
+    d.pad_l = (g->pad_l + lead_w) / g->stride_w;
+    d.stride_h = d.stride_w = 1;
+    return d;
+}
+
+/* Pixel (row, col) of sample i to `to`; zeros where the image does not go so far. */
+static void depth_piece(KB *kb, const ConvGeom *g, Move *m, KVal row, KVal col, KVal i, KVal to,
+                        int lanes)
+{
+    bool whole = g->sh % g->stride_h == 0 && g->sw % g->stride_w == 0;
+    KVal from = kb_imulc(kb, kb_imad(kb, kb_imad(kb, row, g->sw, col), g->n, i), g->sc);
+    KVal inside = kb_iop(kb, K_IAND, kb_iop(kb, K_ILT, row, kb_i(kb, g->sh)),
+                         kb_iop(kb, K_ILT, col, kb_i(kb, g->sw)));
+    if (!whole)
+        kb_if(kb, inside);
+    move_row(kb, m, from, to, g->sc, lanes);
+    if (whole)
+        return;
+    kb_end(kb);
+    kb_if(kb, kb_iop(kb, K_IEQ, inside, kb_i(kb, 0)));
+    vector_loop(kb, kb_i(kb, 0), g->sc, lanes, zero_vector, m);
+    kb_end(kb);
+}
+
+Kernel *kernel_space_to_depth(Arena *arena, KernelTarget target, const ConvGeom *g)
+{
+    ConvGeom d = kernel_depth_geom(g);
+    KB *kb = kb_begin(arena, "space_to_depth", d.sh);
+    kb_title(kb, "blocks of %lldx%lld pixels of (%lld,%lld,%lld,%lld) to channels",
+             (long long)g->stride_h, (long long)g->stride_w, (long long)g->sh, (long long)g->sw,
+             (long long)g->n, (long long)g->sc);
+    Move m = {.x = kb_buffer(kb, "x", KE_F32, g->sh * g->sw * g->n * g->sc, false),
+              .y = kb_buffer(kb, "y", KE_F32, d.sh * d.sw * d.n * d.sc, true)};
+    KVal row = kb_task(kb);
+    KVal col = kb_for_n(kb, d.sw);
+    KVal i = kb_for_n(kb, d.n);
+    KVal to = kb_imulc(kb, kb_imad(kb, kb_imad(kb, row, d.sw, col), d.n, i), d.sc);
+    for (int64_t a = 0; a < g->stride_h; a++)
+        for (int64_t b = 0; b < g->stride_w; b++)
+            depth_piece(kb, g, &m, kb_iaddc(kb, kb_imulc(kb, row, g->stride_h), a),
+                        kb_iaddc(kb, kb_imulc(kb, col, g->stride_w), b), i,
+                        kb_iaddc(kb, to, (a * g->stride_w + b) * g->sc), target.lanes);
+    kb_end_n(kb, d.n);
+    kb_end_n(kb, d.sw);
     return kb_finish(kb);
 }
 

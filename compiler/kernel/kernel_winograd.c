@@ -1,5 +1,5 @@
-/* kernel_winograd.c - convolutions of stride 1 with fewer products than the direct sum: along each
- * axis by a form of kernel_winograd_form.c.
+/* kernel_winograd.c - convolutions with fewer products than the direct sum: along each axis by a
+ * form of kernel_winograd_form.c.
  *
  * Weights come transformed, in panels, the positions standing where taps stand otherwise. A task
  * takes blocks of rows, a row being a sample of an output tile, and a share of the panels. It
@@ -82,7 +82,7 @@ static void tile_cases(const Winograd *w, const Place *at, bool always, KVal ins
 /* First pixel that a tile at `tile` reads, along an axis with padding `pad`. */
 static KVal first_pixel(KB *kb, const WinogradAxis *axis, KVal tile, int64_t pad)
 {
-    KVal at = kb_imulc(kb, tile, axis->out);
+    KVal at = kb_imulc(kb, tile, (int64_t)axis->out * axis->stride);
     return axis->whole ? at : kb_iaddc(kb, at, -pad);
 }
 
@@ -255,7 +255,7 @@ static Place place_of(const Winograd *w, KVal block, KVal i, const Columns *cols
 /* All tiles read pixels of the image alone. */
 static bool reads_inside(const WinogradAxis *axis, int64_t tiles, int64_t pad, int64_t src)
 {
-    return axis->whole || (pad == 0 && (tiles - 1) * axis->out + axis->in <= src);
+    return axis->whole || (pad == 0 && (tiles - 1) * axis->out * axis->stride + axis->in <= src);
 }
 
 static void block_input(const Winograd *w, KVal block)
@@ -385,21 +385,21 @@ static int64_t stream_ops(int64_t floats)
     return floats / VECTOR * STREAM_OPS;
 }
 
-static bool axis_fits(const WinogradAxis *axis, int64_t window, int64_t src, int64_t dst,
-                      int64_t pad)
+static bool axis_fits(const WinogradAxis *axis, int64_t window, int64_t stride, int64_t src,
+                      int64_t dst, int64_t pad)
 {
     bool whole = src == axis->in && dst == axis->out && pad == axis->window / 2;
-    return axis->window == window && (whole || !axis->whole);
+    return axis->window == window && axis->stride == stride && (whole || !axis->whole);
 }
 
 static bool fits(const WinogradForm *f, const ConvGeom *g)
 {
     return g->kh * g->kw <= WINOGRAD_MAX_WINDOW &&
-           kernel_winograd_positions(f) <= WINOGRAD_MAX_POSITIONS && g->stride_h == 1 &&
-           g->stride_w == 1 && g->up_h == 1 && g->up_w == 1 && g->sc >= VECTOR && g->dc >= VECTOR &&
+           kernel_winograd_positions(f) <= WINOGRAD_MAX_POSITIONS && g->up_h == 1 && g->up_w == 1 &&
+           g->dc >= VECTOR &&
            row_bytes(kernel_winograd_positions(f), g->sc, MAX_PANEL) <= LOCAL_BYTES &&
-           axis_fits(f->h, g->kh, g->sh, g->dh, g->pad_t) &&
-           axis_fits(f->w, g->kw, g->sw, g->dw, g->pad_l);
+           axis_fits(f->h, g->kh, g->stride_h, g->sh, g->dh, g->pad_t) &&
+           axis_fits(f->w, g->kw, g->stride_w, g->sw, g->dw, g->pad_l);
 }
 
 static int64_t tiles_along(const WinogradAxis *axis, int64_t dst)
@@ -407,13 +407,32 @@ static int64_t tiles_along(const WinogradAxis *axis, int64_t dst)
     return (dst + axis->out - 1) / axis->out;
 }
 
-/* Vector operations of a convolution by a form. */
+/* Lanes of the vectors that hold so many channels. */
+static int64_t whole_lanes(int64_t channels)
+{
+    return (channels + VECTOR - 1) / VECTOR * VECTOR;
+}
+
+/* Vector operations of a convolution by a form; the products of a position are stored as well. */
 static int64_t form_ops(const WinogradForm *f, const ConvGeom *g)
 {
     int64_t tiles = tiles_along(f->h, g->dh) * tiles_along(f->w, g->dw);
-    int64_t products = kernel_winograd_positions(f) * g->sc * g->dc;
-    int64_t row = products + input_ops(f->h, f->w) * g->sc + output_ops(f->h, f->w) * g->dc;
+    int64_t positions = kernel_winograd_positions(f), products = positions * g->sc * g->dc;
+    int64_t row = products + input_ops(f->h, f->w) * whole_lanes(g->sc) +
+                  (positions + output_ops(f->h, f->w)) * g->dc;
     return tiles * g->n * row / VECTOR + stream_ops(products);
+}
+
+/* The same with the loads and stores of kernel_space_to_depth, where there are strides that the
+ * form does not have; INT64_MAX: the form is of no use. */
+static int64_t ops_with_move(WinogradForm *f, const ConvGeom *g)
+{
+    ConvGeom d = kernel_depth_geom(g);
+    f->blocks = !fits(f, g);
+    if (!f->blocks)
+        return form_ops(f, g);
+    int64_t move = 2 * g->n * g->sh * g->sw * whole_lanes(g->sc) / VECTOR;
+    return fits(f, &d) ? form_ops(f, &d) + move : INT64_MAX;
 }
 
 bool kernel_winograd_form(const ConvGeom *g, int64_t macs, WinogradForm *form)
@@ -422,43 +441,33 @@ bool kernel_winograd_form(const ConvGeom *g, int64_t macs, WinogradForm *form)
     int64_t least = direct / 5 * 4;
     bool found = false;
     for (int i = 0; i < N_WINOGRAD_AXES * N_WINOGRAD_AXES; i++) {
-        WinogradForm f = {&WINOGRAD_AXES[i / N_WINOGRAD_AXES], &WINOGRAD_AXES[i % N_WINOGRAD_AXES]};
-        if (!fits(&f, g) || form_ops(&f, g) >= least)
+        WinogradForm f = {.h = &WINOGRAD_AXES[i / N_WINOGRAD_AXES],
+                          .w = &WINOGRAD_AXES[i % N_WINOGRAD_AXES]};
+        int64_t ops = ops_with_move(&f, g);
+        if (ops >= least)
             continue;
-        least = form_ops(&f, g);
+        least = ops;
         *form = f;
         found = true;
     }
     return found;
 }
 
-/* Taps inside of the image, of all output pixels along an axis. */
-static int64_t live_taps(int64_t dst, int64_t window, int64_t src, int64_t pad)
-{
-    int64_t n = 0;
-    for (int64_t o = 0; o < dst; o++)
-        for (int64_t k = 0; k < window; k++)
-            n += o - pad + k >= 0 && o - pad + k < src;
-    return n;
-}
-
-/* Multiply-adds of the direct sum over vector operations that are done. */
-static double expected_share(const Winograd *w, KernelTarget target)
+/* `macs`, those of the direct sum, over vector operations that are done. */
+static double expected_share(const Winograd *w, KernelTarget target, int64_t macs)
 {
     const ConvGeom *g = &w->g;
     int64_t rows = w->tiles * w->samples;
     int tile_rows = product_rows(w, target, (int)(w->panel / w->lanes));
-    double direct = (double)(live_taps(g->dh, g->kh, g->sh, g->pad_t) *
-                             live_taps(g->dw, g->kw, g->sw, g->pad_l) * g->n * g->sc * g->dc);
     double products = (double)(w->positions * g->sc * g->dc) /
                       tile_share(rows, tile_rows, g->dc, w->panel, w->lanes);
-    double transforms =
-        (double)(input_ops(w->h, w->w) * g->sc * w->panels.groups + output_ops(w->h, w->w) * g->dc);
-    return direct / ((products + transforms) * (double)(w->n_blocks * rows));
+    double transforms = (double)(input_ops(w->h, w->w) * whole_lanes(g->sc) * w->panels.groups +
+                                 output_ops(w->h, w->w) * g->dc);
+    return (double)macs / ((products + transforms) * (double)(w->n_blocks * rows));
 }
 
 Kernel *kernel_winograd(Arena *arena, KernelTarget target, WinogradForm form, const ConvGeom *geom,
-                        const ConvOptions *options, int64_t panel)
+                        int64_t macs, const ConvOptions *options, int64_t panel)
 {
     Winograd w = {.h = form.h,
                   .w = form.w,
@@ -473,7 +482,7 @@ Kernel *kernel_winograd(Arena *arena, KernelTarget target, WinogradForm form, co
     share_panels(&w);
     Split split = split_even(w.n_blocks, MAX_GROUPS / w.panels.groups);
     KB *kb = w.kb = kb_begin(arena, "winograd", split.groups * w.panels.groups);
-    kb_share(kb, expected_share(&w, target));
+    kb_share(kb, expected_share(&w, target, macs));
     kb_title(
         kb,
         "convolution (%lld,%lld,%lld,%lld) -> (%lld,%lld,%lld,%lld), window %lldx%lld, Winograd "

@@ -8,7 +8,9 @@
 typedef enum {
     WINOGRAD_ONE,     /* a window of one: nothing to save */
     WINOGRAD_4_3,     /* F(4, 3): tiles of 4 outputs, window of 3 */
+    WINOGRAD_4_4,     /* F(4, 4) */
     WINOGRAD_2_5,     /* F(2, 5) */
+    WINOGRAD_STRIDED, /* window of 3, stride of 2: tiles of 2 outputs */
     WINOGRAD_WHOLE_2, /* an axis of 2 pixels, window of 3 */
     WINOGRAD_WHOLE_6, /* an axis of 6 pixels, window of 7 */
     N_WINOGRAD_AXES
@@ -18,7 +20,8 @@ enum { WINOGRAD_MAX_AXIS = 18 }; /* pixels, positions */
 
 struct WinogradAxis {
     const char *name;
-    int window, out, in, positions; /* pixels of an output tile; pixels of its input; products */
+    int window, stride;
+    int out, in, positions; /* pixels of an output tile; pixels of its input; products */
     bool whole; /* the tile is the whole axis, and the padding of window / 2 counts as zero */
     int64_t input_ops, output_ops; /* vector operations */
     void (*input)(KB *kb, const KVal *pixels, KVal *positions);

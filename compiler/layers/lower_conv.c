@@ -61,11 +61,14 @@ typedef struct Folded {
     bool has_norm;
     NormValues norm;
     int64_t kh, kw, ci, co, panel;
-    int64_t rows;      /* of a tap: ci, and one of zeros where an odd number was made even */
+    int64_t rows;      /* of a tap: the kernel's channels, which is ci unless these were changed */
     bool pairs;        /* rows 2i and 2i+1 side by side */
     WinogradForm form; /* NULLs: none */
     bool strassen;     /* neither: the direct sum */
     int64_t h_lo, h_hi, w_lo, w_hi; /* live taps */
+    int64_t block_h, block_w;       /* pixels that became channels of one; 1 x 1: none did */
+    int64_t lead_h, lead_w;         /* zeros before the window because of that */
+    int64_t window_h, window_w;
 } Folded;
 
 /* What each output channel's weights are multiplied with. */
@@ -99,27 +102,39 @@ static void fill_kernel(float *out, void *arg)
     }
 }
 
-/* The live taps of a pair of channels, row-major. */
+/* The weight of a pair of channels at a live tap; outside of these: 0. */
+static double weight_at(const Folded *f, int64_t h, int64_t w, int64_t i, int64_t c)
+{
+    h += f->h_lo;
+    w += f->w_lo;
+    bool live = h >= f->h_lo && h < f->h_hi && w >= f->w_lo && w < f->w_hi;
+    return live ? f->kernel[((h * f->kw + w) * f->ci + i) * f->co + c] : 0;
+}
+
+/* The window of a pair of channels, row-major; of a channel that is one of a block's pixels, the
+ * taps that fall on this pixel. */
 static void window_of(const Folded *f, int64_t i, int64_t c, double scale, double *window)
 {
-    for (int64_t h = f->h_lo; h < f->h_hi; h++)
-        for (int64_t w = f->w_lo; w < f->w_hi; w++)
-            *window++ = f->kernel[((h * f->kw + w) * f->ci + i) * f->co + c] * scale;
+    int64_t pixel = i / f->ci, a = pixel / f->block_w, b = pixel % f->block_w;
+    for (int64_t h = 0; h < f->window_h; h++)
+        for (int64_t w = 0; w < f->window_w; w++)
+            *window++ = scale * weight_at(f, h * f->block_h + a - f->lead_h,
+                                          w * f->block_w + b - f->lead_w, i % f->ci, c);
 }
 
 static void fill_winograd(float *out, void *arg)
 {
     const Folded *f = arg;
     const double *scales = channel_scales(f);
-    int64_t n = kernel_winograd_positions(&f->form), rows = n * f->ci;
+    int64_t n = kernel_winograd_positions(&f->form), rows = n * f->rows;
     double window[WINOGRAD_MAX_WINDOW], positions[WINOGRAD_MAX_POSITIONS];
-    for (int64_t i = 0; i < f->ci; i++) {
+    for (int64_t i = 0; i < f->rows; i++) {
         for (int64_t c = 0; c < f->co; c++) {
             window_of(f, i, c, scales[c], window);
             kernel_winograd_weights(&f->form, window, positions);
             float *to = out + c / f->panel * rows * f->panel + c % f->panel;
             for (int64_t p = 0; p < n; p++)
-                to[(p * f->ci + i) * f->panel] = (float)positions[p];
+                to[(p * f->rows + i) * f->panel] = (float)positions[p];
         }
     }
 }
@@ -166,11 +181,15 @@ static Folded fold(Lower *lw, const Node *node, const Node *norm, const ConvGeom
                 .ci = g->sc,
                 .rows = g->sc,
                 .co = g->dc,
-                .panel = kernel_panel(lw->target, g->dc)};
+                .panel = kernel_panel(lw->target, g->dc),
+                .block_h = 1,
+                .block_w = 1};
     if (norm)
         f.norm = norm_values(lw, norm);
     live_taps(g->dh, g->stride_h, g->pad_t, g->sh, g->kh, &f.h_lo, &f.h_hi);
     live_taps(g->dw, g->stride_w, g->pad_l, g->sw, g->kw, &f.w_lo, &f.w_hi);
+    f.window_h = f.h_hi - f.h_lo;
+    f.window_w = f.w_hi - f.w_lo;
     return f;
 }
 
@@ -210,49 +229,78 @@ static BufId even_channels(Lower *lw, const Node *node, ConvGeom *g, BufId sourc
     return even;
 }
 
-/* How it is computed, and so in which form its weights are. */
-static void choose_kernel(const Lower *lw, const ConvGeom *g, const ConvOptions *o, int64_t macs,
-                          Folded *f)
+/* Values whose blocks of stride_h x stride_w pixels are pixels; g becomes that of stride 1. */
+static BufId blocks_of_pixels(Lower *lw, const Node *node, ConvGeom *g, BufId source, Folded *f)
 {
-    bool winograd = kernel_winograd_form(g, o->bfloat16 ? macs / 2 : macs, &f->form);
-    f->pairs = o->bfloat16 && !winograd;
-    f->strassen = !o->bfloat16 && !winograd && kernel_strassen_pays(g);
-    if (f->strassen)
-        f->panel = kernel_panel(lw->target, g->dc / 2);
+    Arena *arena = lw->ctx->arena;
+    ConvGeom d = kernel_depth_geom(g);
+    f->block_h = g->stride_h;
+    f->block_w = g->stride_w;
+    f->lead_h = d.pad_t * g->stride_h - g->pad_t;
+    f->lead_w = d.pad_l * g->stride_w - g->pad_l;
+    BufId blocks = lower_scratch(lw, arena_printf(arena, "%s/input.blocks", node->name),
+                                 d.sh * d.sw * d.n * d.sc);
+    lw->plan->buffers.at[blocks].elem = lw->plan->buffers.at[source].elem;
+    Kernel *kernel = kernel_space_to_depth(arena, lw->target, g);
+    lower_step_args(lw, arena_printf(arena, "%s.blocks", node->name), kernel, 0, source, blocks);
+    *g = d;
+    f->window_h = d.kh;
+    f->window_w = d.kw;
+    f->rows = d.sc;
+    return blocks;
 }
 
-static Kernel *frozen_kernel(const Lower *lw, const ConvGeom *g, const ConvOptions *o,
+/* Makes the source what the fastest kernel reads: fills f's form, or chooses seven products, or
+ * leaves the direct sum. That of bfloat16 takes half of the time, but of one more channel where
+ * their number is odd. */
+static BufId choose_form(Lower *lw, const Node *node, ConvGeom *g, int64_t macs, BufId source,
+                         Folded *f)
+{
+    bool make_even = lw->bfloat16 && g->sc % 2 && macs > EVEN_MACS * g->n * g->sh * g->sw * g->sc;
+    f->pairs = make_even || lw->plan->buffers.at[source].elem == KE_BF16;
+    int64_t time = f->pairs ? macs / g->sc * (g->sc + make_even) / 2 : macs;
+    if (kernel_winograd_form(g, time, &f->form)) {
+        f->pairs = false;
+        return f->form.blocks ? blocks_of_pixels(lw, node, g, source, f) : source;
+    }
+    if (make_even) {
+        source = even_channels(lw, node, g, source);
+        f->rows = g->sc;
+    }
+    f->strassen = !f->pairs && kernel_strassen_pays(g);
+    if (f->strassen)
+        f->panel = kernel_panel(lw->target, g->dc / 2);
+    return source;
+}
+
+static Kernel *frozen_kernel(const Lower *lw, const ConvGeom *g, const ConvOptions *o, int64_t macs,
                              const Folded *f)
 {
     Arena *arena = lw->ctx->arena;
     if (f->form.h)
-        return kernel_winograd(arena, lw->target, f->form, g, o, f->panel);
+        return kernel_winograd(arena, lw->target, f->form, g, macs, o, f->panel);
     return (f->strassen ? kernel_strassen : kernel_conv)(arena, lw->target, g, o, f->panel);
 }
 
-/* A frozen convolution with all that is fused to it: one step. */
+/* A frozen convolution with all that is fused to it: one step, and one that turns the source to
+ * what this reads where that is faster. */
 static void forward_frozen(Lower *lw, const Node *node)
 {
     const Fusion *f = &lw->fusion[node->id];
     const Graph *graph = lw->graph;
     ConvGeom g = geom_of(lw, node);
     Folded folded = fold(lw, node, f->norm == NODE_NONE ? NULL : &graph->nodes.at[f->norm], &g);
-    g.kh = folded.h_hi - folded.h_lo;
-    g.kw = folded.w_hi - folded.w_lo;
+    g.kh = folded.window_h;
+    g.kw = folded.window_w;
     g.pad_t -= folded.h_lo;
     g.pad_l -= folded.w_lo;
     ConvOptions o = {.bias = folded.bias || folded.has_norm, .residual = f->residual != NODE_NONE};
     o.act = lower_act(f->act == NODE_NONE ? node : &graph->nodes.at[f->act]);
     Arena *arena = lw->ctx->arena;
     int64_t macs = node_macs(graph, node, true) * lw->batch;
-    BufId args[5], n = 0, source = lower_value(lw, f->source);
-    if (lw->bfloat16 && g.sc % 2 && macs > EVEN_MACS * g.n * g.sh * g.sw * g.sc) {
-        source = even_channels(lw, node, &g, source);
-        folded.rows = g.sc;
-    }
-    o.bfloat16 = lw->plan->buffers.at[source].elem == KE_BF16;
-    choose_kernel(lw, &g, &o, macs, &folded);
-    args[n++] = source;
+    BufId args[5], n = 0;
+    args[n++] = choose_form(lw, node, &g, macs, lower_value(lw, f->source), &folded);
+    o.bfloat16 = folded.pairs;
     args[n++] = folded_weights(lw, node, &g, &folded);
     args[n++] = lower_product_value(lw, node, f->last);
     if (o.bias)
@@ -260,7 +308,7 @@ static void forward_frozen(Lower *lw, const Node *node)
                                  kernel_panel_size(1, g.dc, folded.panel), fill_bias, &folded);
     if (o.residual)
         args[n++] = lower_value(lw, f->residual);
-    Kernel *kernel = frozen_kernel(lw, &g, &o, &folded);
+    Kernel *kernel = frozen_kernel(lw, &g, &o, macs, &folded);
     lower_step(lw, node->name, kernel, (uint64_t)macs, n, args);
     lower_product_softmax(lw, node, args[2]);
 }

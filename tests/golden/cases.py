@@ -127,6 +127,20 @@ CASES = {
             ("Add", {"name": "sum"}, ["b_relu", "c_bn"]), relu("sum_relu"),
             conv("d", 128, 1, strides=2, activation="tanh")],
         "frozen": "all", "head": [GAP]},
+    "conv_winograd_strides": {
+        # a frozen window of 7 x 7 with stride 2 is one of 4 x 4 over blocks of pixels
+        "images": "16x12", "net": [
+            conv("a", 7, 3, "same", activation="relu"),
+            ("ZeroPadding2D", {"name": "pad", "padding": 3}),
+            conv("b", 40, 7, strides=2, use_bias=False), norm("b_bn"), relu("b_relu")],
+        "frozen": "all", "head": [GAP]},
+    "conv_winograd_one_stride": {
+        # the same along one axis, behind a 3 x 3 with a stride of 2, which has its own form
+        "images": "16x12", "net": [
+            conv("a", 20, 3, "same", activation="relu"),
+            conv("b", 24, 3, "same", strides=[1, 2], activation="relu"),
+            conv("c", 24, [7, 3], "same", strides=[2, 1], activation="relu")],
+        "frozen": "all", "head": [GAP]},
     "conv_dead_taps": {
         "images": "8x8", "net": [
             conv("a", 20, 3, "same", strides=4, activation="relu"),
