@@ -113,7 +113,7 @@ static Kernel *whole_kernel(Arena *arena)
     KB *kb = kb_begin(arena, "whole", 4);
     int x = kb_buffer(kb, "x", KE_F32, 64, false), y = kb_buffer(kb, "y", KE_F32, 64, true);
     int n = kb_buffer(kb, "n", KE_I32, 4, false);
-    kb_local(kb, "spare", 8);
+    kb_local(kb, "spare", KE_F32, 8);
     KVal sum = kb_var(kb, kb_f(kb, 0.0f, 8));
     KVal task = kb_task(kb);
     KVal i = kb_for(kb, kb_i(kb, 0), kb_iop(kb, K_IREM, kb_iload(kb, n, task), kb_i(kb, 9)), 8);

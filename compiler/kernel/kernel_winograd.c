@@ -491,8 +491,8 @@ Kernel *kernel_winograd(Arena *arena, KernelTarget target, WinogradForm form, co
     if (options->residual)
         w.residual =
             kb_buffer(kb, "residual", KE_F32, geom->dh * geom->dw * geom->n * geom->dc, false);
-    w.in = kb_local(kb, "in", w.positions * w.in_pitch);
-    w.out = kb_local(kb, "out", w.positions * w.out_pitch);
+    w.in = kb_local(kb, "in", KE_F32, w.positions * w.in_pitch);
+    w.out = kb_local(kb, "out", KE_F32, w.positions * w.out_pitch);
     KVal task = kb_task(kb), blocks = kb_idivc(kb, task, w.panels.groups),
          panels = kb_iremc(kb, task, w.panels.groups);
     KVal block = kb_for(kb, split_lo(kb, split, blocks), split_hi(kb, split, blocks), 1);

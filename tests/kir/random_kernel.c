@@ -21,7 +21,7 @@ typedef struct Gen {
     uint64_t state;
     int max_lanes;
     int budget; /* statements left */
-    int x, pixels, halves, labels, counters, y, z, local;
+    int x, pixels, halves, labels, counters, y, z, local, local_halves;
     Index indices[MAX_POOL];
     KVal floats[MAX_POOL], vars[MAX_POOL];
     int float_lanes[MAX_POOL], var_lanes[MAX_POOL];
@@ -175,7 +175,9 @@ static int some_active(Gen *g, int lanes)
 static KVal new_load(Gen *g, int lanes)
 {
     int active = some_active(g, lanes);
-    switch (below(g, 6)) {
+    switch (below(g, 7)) {
+    case 6:
+        return kb_load(g->kb, g->local_halves, place(g, N_LOCAL, active), lanes, active);
     case 4:
         return kb_load(g->kb, g->halves, place(g, N_INPUT, active), lanes, active);
     case 5:
@@ -195,8 +197,11 @@ static KVal new_load(Gen *g, int lanes)
 static KVal new_pairs(Gen *g, int lanes)
 {
     int from = below(g, 3) == 0 ? 1 : lanes; /* one pair to all lanes */
-    KVal pairs = below(g, 2) ? kb_load_pair(g->kb, g->halves, place(g, N_INPUT, 2 * from), from)
-                             : kb_load_pair(g->kb, g->z, place_in_region(g, 2 * from), from);
+    int where = below(g, 3);
+    KVal pairs = where == 0   ? kb_load_pair(g->kb, g->halves, place(g, N_INPUT, 2 * from), from)
+                 : where == 1 ? kb_load_pair(g->kb, g->z, place_in_region(g, 2 * from), from)
+                              : kb_load_pair(g->kb, g->local_halves, place(g, N_LOCAL, 2 * from),
+                                             from);
     return from == lanes ? pairs : kb_splat(g->kb, pairs, lanes);
 }
 
@@ -265,8 +270,10 @@ static void new_store(Gen *g)
 {
     int lanes = some_lanes(g), active = some_active(g, lanes);
     KVal value = below(g, 2) ? new_operation(g, lanes) : pick_float(g, lanes);
-    int where = below(g, 5);
-    if (where == 0)
+    int where = below(g, 6);
+    if (where == 5)
+        kb_store(g->kb, g->local_halves, place(g, N_LOCAL, active), value, active);
+    else if (where == 0)
         kb_store(g->kb, g->local, place(g, N_LOCAL, active), value, active);
     else if (where == 1)
         kb_store(g->kb, g->z, place_in_region(g, active), value, active);
@@ -383,9 +390,11 @@ Kernel *random_kernel(Arena *arena, const char *name, uint64_t seed, int max_lan
     g.counters = kb_buffer(kb, "counters", KE_I64, 8, false);
     g.y = kb_buffer(kb, "y", KE_F32, N_TASKS * REGION, true);
     g.z = kb_buffer(kb, "z", KE_BF16, N_TASKS * REGION, true);
-    g.local = kb_local(kb, "sums", N_LOCAL);
+    g.local = kb_local(kb, "sums", KE_F32, N_LOCAL);
+    g.local_halves = kb_local(kb, "local_halves", KE_BF16, N_LOCAL);
     KVal i = kb_for_n(kb, N_LOCAL);
     kb_store(kb, g.local, i, kb_itof(kb, i), 1);
+    kb_store(kb, g.local_halves, i, kb_itof(kb, i), 1);
     kb_end(kb);
     keep_index(&g, kb_task(kb), N_TASKS - 1);
     g.budget = 60;
@@ -393,6 +402,7 @@ Kernel *random_kernel(Arena *arena, const char *name, uint64_t seed, int max_lan
         block(&g);
     new_store(&g);
     kb_store(kb, g.y, place_in_region(&g, 1), kb_load(kb, g.local, kb_i(kb, 0), 1, 1), 1);
+    kb_store(kb, g.y, place_in_region(&g, 1), kb_load(kb, g.local_halves, kb_i(kb, 0), 1, 1), 1);
     return kb_finish(kb);
 }
 
