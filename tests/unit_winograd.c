@@ -35,6 +35,7 @@ static const KernelTarget TARGETS[] = {{16, 32}, {8, 16}, {4, 16}};
 
 enum { BATCH = 6 };
 static const double LIMIT = 5e-6; /* rms, in standard deviations of the direct result */
+static const double SPREAD = 1.2; /* of the error of few sums around the noise of a form */
 
 static uint64_t state = 1;
 
@@ -59,7 +60,7 @@ static float *numbers(Arena *arena, int64_t n, float scale, bool positive)
 
 static WinogradForm form_of(const Shape4 *s)
 {
-    return (WinogradForm){&WINOGRAD_AXES[s->along_h], &WINOGRAD_AXES[s->along_w]};
+    return (WinogradForm){.h = &WINOGRAD_AXES[s->along_h], .w = &WINOGRAD_AXES[s->along_w]};
 }
 
 static int64_t taps_of(const WinogradForm *form)
@@ -91,6 +92,29 @@ static float *panels(Arena *arena, const float *matrix, int64_t rows, int64_t co
     return out;
 }
 
+/* Numbers as bfloat16. */
+static uint16_t *halves(Arena *arena, const float *x, int64_t n)
+{
+    uint16_t *out = arena_array(arena, uint16_t, n);
+    for (int64_t i = 0; i < n; i++)
+        out[i] = kir_to_bfloat16(x[i]);
+    return out;
+}
+
+/* Panels of bfloat16, two rows side by side. */
+static uint16_t *pair_panels(Arena *arena, const float *matrix, int64_t rows, int64_t cols,
+                             int64_t panel)
+{
+    uint16_t *single = halves(arena, panels(arena, matrix, rows, cols, panel),
+                              kernel_panel_size(rows, cols, panel));
+    uint16_t *out = arena_array(arena, uint16_t, kernel_panel_size(rows, cols, panel));
+    for (int64_t i = 0; i < kernel_panel_size(rows, cols, panel); i++) {
+        int64_t row = i / panel, column = i % panel;
+        out[(row - row % 2) * panel + 2 * column + row % 2] = single[i];
+    }
+    return out;
+}
+
 /* What both kernels are given; x and residual are (pixels, BATCH, channels). */
 typedef struct Data {
     float *x, *weights, *positions, *bias, *residual;
@@ -119,18 +143,25 @@ static ConvGeom geom_of(const Shape4 *s, int64_t n)
 }
 
 static float *run(Arena *arena, KernelTarget target, const Shape4 *s, const Data *d, int64_t n,
-                  bool winograd)
+                  bool winograd, bool bfloat16)
 {
     ConvGeom g = geom_of(s, n);
-    ConvOptions o = {.bias = true, .residual = s->residual, .act = {.kind = ACT_RELU}};
+    ConvOptions o = {
+        .bias = true, .residual = s->residual, .act = {.kind = ACT_RELU}, .bfloat16 = bfloat16};
     int64_t panel = kernel_panel(target, s->dc);
     WinogradForm form = form_of(s);
+    form.bfloat16 = bfloat16;
     Kernel *kernel = winograd ? kernel_winograd(arena, target, form, &g, &o, panel)
                               : kernel_conv(arena, target, &g, &o, panel);
     int64_t rows = (winograd ? kernel_winograd_positions(&form) : taps_of(&form)) * s->sc;
-    float *weights = panels(arena, winograd ? d->positions : d->weights, rows, s->dc, panel);
+    const float *weights = winograd ? d->positions : d->weights;
     float *y = arena_array(arena, float, g.dh *g.dw *n * s->dc);
-    void *args[] = {d->x, weights, y, panels(arena, d->bias, 1, s->dc, panel), d->residual};
+    void *args[] = {d->x, panels(arena, weights, rows, s->dc, panel), y,
+                    panels(arena, d->bias, 1, s->dc, panel), d->residual};
+    if (bfloat16) {
+        args[0] = halves(arena, d->x, s->h * s->w * n * s->sc);
+        args[1] = pair_panels(arena, weights, rows, s->dc, panel);
+    }
     kir_eval(kernel, args, 0, kernel->n_tasks);
     return y;
 }
@@ -157,6 +188,35 @@ static double distance(const float *a, const float *b, int64_t n)
     return sqrt(differences / (double)n) / sqrt(squares / (double)n - mean * mean);
 }
 
+/* Whether the first two samples alone give the bits that they have in `whole`. */
+static bool alone_the_same(Arena *arena, KernelTarget target, const Shape4 *s, const Data *d,
+                           const float *whole, bool bfloat16)
+{
+    ConvGeom g = geom_of(s, BATCH);
+    int64_t pixels = g.dh * g.dw;
+    Data two = *d;
+    two.x = first_samples(arena, d->x, s->h * s->w, 2, s->sc);
+    two.residual = first_samples(arena, d->residual, pixels, 2, s->dc);
+    const float *alone = run(arena, target, s, &two, 2, true, bfloat16);
+    return memcmp(alone, first_samples(arena, whole, pixels, 2, s->dc),
+                  (size_t)(pixels * 2 * s->dc) * sizeof(float)) == 0;
+}
+
+/* Against the direct sum of float32: as near as that of bfloat16, times the noise of the form. */
+static void test_bfloat16(Arena *arena, KernelTarget target, const Shape4 *s, const Data *d,
+                          const float *exact)
+{
+    WinogradForm form = form_of(s);
+    ConvGeom g = geom_of(s, BATCH);
+    int64_t n = g.dh * g.dw * BATCH * s->dc;
+    double direct = distance(run(arena, target, s, d, BATCH, false, true), exact, n);
+    const float *fast = run(arena, target, s, d, BATCH, true, true);
+    double times = distance(fast, exact, n) / direct;
+    ok(times > 0 && times < SPREAD * form.h->noise * form.w->noise,
+       "in bfloat16: %.2f times the rms of the direct sum, %.2g", times, direct);
+    ok(alone_the_same(arena, target, s, d, fast, true), "the same bits in a batch of two");
+}
+
 static void test_shape(const Shape4 *s, KernelTarget target)
 {
     Arena *arena = arena_create();
@@ -168,42 +228,42 @@ static void test_shape(const Shape4 *s, KernelTarget target)
               .bias = numbers(arena, s->dc, 0.5f, false),
               .residual = numbers(arena, pixels * BATCH * s->dc, 1, false)};
     d.positions = transformed(arena, &form, d.weights, s->sc, s->dc);
-    const float *direct = run(arena, target, s, &d, BATCH, false);
-    const float *fast = run(arena, target, s, &d, BATCH, true);
+    const float *direct = run(arena, target, s, &d, BATCH, false, false);
+    const float *fast = run(arena, target, s, &d, BATCH, true, false);
     double rms = distance(fast, direct, pixels * BATCH * s->dc);
-    Data two = d;
-    two.x = first_samples(arena, d.x, s->h * s->w, 2, s->sc);
-    two.residual = first_samples(arena, d.residual, pixels, 2, s->dc);
-    const float *alone = run(arena, target, s, &two, 2, true);
-    bool same = memcmp(alone, first_samples(arena, fast, pixels, 2, s->dc),
-                       (size_t)(pixels * 2 * s->dc) * sizeof(float)) == 0;
     ok(rms > 0 && rms < LIMIT, "%s by %s, (%d,%d,%d) -> %d, %d lanes: rms %.2g", form.h->name,
        form.w->name, (int)s->h, (int)s->w, (int)s->sc, (int)s->dc, target.lanes, rms);
-    ok(same, "the same bits in a batch of two");
+    ok(alone_the_same(arena, target, s, &d, fast, false), "the same bits in a batch of two");
+    if (s->sc % 2 == 0)
+        test_bfloat16(arena, target, s, &d, direct);
     arena_destroy(arena);
 }
 
 /* Whether the convolution would be computed so. */
-static bool chosen(const ConvGeom *g, int64_t macs, WinogradAxisId along_h, WinogradAxisId along_w)
+static bool chosen(const ConvGeom *g, int64_t macs, bool bfloat16, WinogradAxisId along_h,
+                   WinogradAxisId along_w)
 {
     WinogradForm form;
-    return kernel_winograd_form(g, macs, &form) && form.h == &WINOGRAD_AXES[along_h] &&
-           form.w == &WINOGRAD_AXES[along_w];
+    return kernel_winograd_form(g, macs, bfloat16, &form) && form.bfloat16 == bfloat16 &&
+           form.h == &WINOGRAD_AXES[along_h] && form.w == &WINOGRAD_AXES[along_w];
 }
 
 static void test_choice(void)
 {
     WinogradForm form;
     ConvGeom g = geom_of(&(Shape4){WINOGRAD_4_3, WINOGRAD_4_3, 16, 16, 2048, 64, true, false}, 8);
-    ok(chosen(&g, g.n * 256 * 9 * g.sc * g.dc, WINOGRAD_4_3, WINOGRAD_4_3), "2048 channels pay");
+    ok(chosen(&g, g.n * 256 * 9 * g.sc * g.dc, false, WINOGRAD_4_3, WINOGRAD_4_3),
+       "2048 channels pay");
     g.sc = 4096;
-    ok(!kernel_winograd_form(&g, g.n * 256 * 9 * g.sc * g.dc, &form),
+    ok(!kernel_winograd_form(&g, g.n * 256 * 9 * g.sc * g.dc, false, &form),
        "4096 do not fit on the stack");
+    ok(chosen(&g, g.n * 256 * 9 * g.sc * g.dc, true, WINOGRAD_4_3, WINOGRAD_4_3),
+       "as bfloat16 they do");
     g = geom_of(&(Shape4){WINOGRAD_WHOLE_2, WINOGRAD_WHOLE_2, 2, 2, 256, 256, true, false}, 8);
-    ok(chosen(&g, g.n * 16 * g.sc * g.dc, WINOGRAD_WHOLE_2, WINOGRAD_WHOLE_2),
+    ok(chosen(&g, g.n * 16 * g.sc * g.dc, false, WINOGRAD_WHOLE_2, WINOGRAD_WHOLE_2),
        "2 x 2 pixels have their own form");
     g.stride_h = 2;
-    ok(!kernel_winograd_form(&g, g.n * 16 * g.sc * g.dc, &form), "none for a stride of 2");
+    ok(!kernel_winograd_form(&g, g.n * 16 * g.sc * g.dc, false, &form), "none for a stride of 2");
 }
 
 int main(void)

@@ -110,15 +110,14 @@ static void fill_winograd(float *out, void *arg)
 {
     const Folded *f = arg;
     const double *scales = channel_scales(f);
-    int64_t n = kernel_winograd_positions(&f->form), rows = n * f->ci;
+    int64_t n = kernel_winograd_positions(&f->form);
     double window[WINOGRAD_MAX_WINDOW], positions[WINOGRAD_MAX_POSITIONS];
     for (int64_t i = 0; i < f->ci; i++) {
         for (int64_t c = 0; c < f->co; c++) {
             window_of(f, i, c, scales[c], window);
             kernel_winograd_weights(&f->form, window, positions);
-            float *to = out + c / f->panel * rows * f->panel + c % f->panel;
             for (int64_t p = 0; p < n; p++)
-                to[(p * f->ci + i) * f->panel] = (float)positions[p];
+                out[place_in_panel(f, n * f->rows, p * f->rows + i, c)] = (float)positions[p];
         }
     }
 }
@@ -160,11 +159,10 @@ static BufId folded_weights(Lower *lw, const Node *node, const ConvGeom *g, Fold
     Arena *arena = lw->ctx->arena;
     int64_t taps = f->form.h ? kernel_winograd_positions(&f->form) : g->kh * g->kw;
     int64_t size = kernel_panel_size(taps * g->sc, g->dc, f->panel);
-    if (f->form.h)
-        return lower_rodata(lw, arena_printf(arena, "%s/kernel.winograd", node->name), size,
-                            fill_winograd, f);
-    const char *name = arena_printf(arena, "%s/kernel.folded", node->name);
-    return (f->pairs ? lower_rodata_bfloat16 : lower_rodata)(lw, name, size, fill_kernel, f);
+    const char *name =
+        arena_printf(arena, "%s/kernel.%s", node->name, f->form.h ? "winograd" : "folded");
+    return (f->pairs ? lower_rodata_bfloat16
+                     : lower_rodata)(lw, name, size, f->form.h ? fill_winograd : fill_kernel, f);
 }
 
 /* Values with an odd number of channels, as pairs of bfloat16 take them. */
@@ -202,8 +200,8 @@ static void forward_frozen(Lower *lw, const Node *node)
         folded.rows = g.sc;
     }
     o.bfloat16 = lw->plan->buffers.at[source].elem == KE_BF16;
-    bool fast = kernel_winograd_form(&g, o.bfloat16 ? macs / 2 : macs, &folded.form);
-    folded.pairs = o.bfloat16 && !fast;
+    bool fast = kernel_winograd_form(&g, macs, o.bfloat16, &folded.form);
+    folded.pairs = fast ? folded.form.bfloat16 : o.bfloat16;
     args[n++] = source;
     args[n++] = folded_weights(lw, node, &g, &folded);
     args[n++] = lower_product_value(lw, node, f->last);

@@ -1,5 +1,6 @@
 /* random_kernel.c - makes random valid kernels from a seed. */
 #include "compiler/base/base.h"
+#include "compiler/kernel/kernel_winograd.h"
 #include "tests/kir/random_kernel.h"
 
 #include <inttypes.h>
@@ -198,10 +199,10 @@ static KVal new_pairs(Gen *g, int lanes)
 {
     int from = below(g, 3) == 0 ? 1 : lanes; /* one pair to all lanes */
     int where = below(g, 3);
-    KVal pairs = where == 0   ? kb_load_pair(g->kb, g->halves, place(g, N_INPUT, 2 * from), from)
-                 : where == 1 ? kb_load_pair(g->kb, g->z, place_in_region(g, 2 * from), from)
-                              : kb_load_pair(g->kb, g->local_halves, place(g, N_LOCAL, 2 * from),
-                                             from);
+    KVal pairs = where == 0 ? kb_load_pair(g->kb, g->halves, place(g, N_INPUT, 2 * from), from)
+                 : where == 1
+                     ? kb_load_pair(g->kb, g->z, place_in_region(g, 2 * from), from)
+                     : kb_load_pair(g->kb, g->local_halves, place(g, N_LOCAL, 2 * from), from);
     return from == lanes ? pairs : kb_splat(g->kb, pairs, lanes);
 }
 
@@ -406,6 +407,21 @@ Kernel *random_kernel(Arena *arena, const char *name, uint64_t seed, int max_lan
     return kb_finish(kb);
 }
 
+Kernel *winograd_kernel(Arena *arena, const char *name, int lanes)
+{
+    KernelTarget target = {lanes, lanes == 16 ? 32 : 16};
+    WinogradForm form = {
+        .h = &WINOGRAD_AXES[WINOGRAD_4_3], .w = &WINOGRAD_AXES[WINOGRAD_WHOLE_2], .bfloat16 = true};
+    ConvGeom g = {.n = 3, .sh = 5, .sw = 2, .sc = 18, .dh = 5, .dw = 2, .dc = 20, .dst_stride = 20};
+    g.kh = g.kw = 3;
+    g.pad_t = g.pad_l = g.stride_h = g.stride_w = g.up_h = g.up_w = 1;
+    ConvOptions o = {.bias = true, .residual = true, .bfloat16 = true};
+    Kernel *kernel = kernel_winograd(arena, target, form, &g, &o, kernel_panel(target, g.dc));
+    kernel->name = name;
+    kernel_retype(arena, kernel, 2, KE_BF16); /* y */
+    return kernel;
+}
+
 /* ---------------------------------------------------------------------- data */
 
 static float some_float(uint64_t *state)
@@ -444,6 +460,20 @@ void random_kernel_args(Arena *arena, const Kernel *kernel, uint64_t seed, void 
                 ((int32_t *)args[b])[i] = (int32_t)next(&state);
             else
                 ((int64_t *)args[b])[i] = (int64_t)next(&state);
+        }
+    }
+}
+
+void random_kernel_tame(const Kernel *kernel, void *const *args)
+{
+    for (uint32_t b = 0; b < kernel->n_buffers && !kernel->buffers[b].local; b++) {
+        const KBuffer *buffer = &kernel->buffers[b];
+        for (int64_t i = 0; i < buffer->n; i++) {
+            if (buffer->elem == KE_F32 && !(fabsf(((float *)args[b])[i]) < 8))
+                ((float *)args[b])[i] = 1;
+            else if (buffer->elem == KE_BF16 &&
+                     !(fabsf(kir_from_bfloat16(((uint16_t *)args[b])[i])) < 8))
+                ((uint16_t *)args[b])[i] = kir_to_bfloat16(1);
         }
     }
 }
