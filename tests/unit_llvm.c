@@ -84,11 +84,15 @@ static GrtKernel kernel_of(Ctx *ctx, void *library, const Kernel *kernel)
 
 /* --------------------------------------------------------------------- kernels */
 
-static bool agrees(Ctx *ctx, void *library, const Kernel *kernel, uint64_t seed)
+static bool agrees(Ctx *ctx, void *library, const Kernel *kernel, uint64_t seed, bool tame)
 {
     void *expected[K_MAX_BUFFERS], *got[K_MAX_BUFFERS];
     random_kernel_args(ctx->arena, kernel, seed, expected);
     random_kernel_args(ctx->arena, kernel, seed, got);
+    if (tame) {
+        random_kernel_tame(kernel, expected);
+        random_kernel_tame(kernel, got);
+    }
     GrtKernel function = kernel_of(ctx, library, kernel);
     if (!function)
         return false;
@@ -190,7 +194,7 @@ static void test_kernels(Ctx *ctx, const char *folder, const char *target_name, 
 {
     Arena *arena = ctx->arena;
     Target target = target_resolve(ctx, target_name);
-    const Kernel *kernels[N_RANDOM + 4];
+    const Kernel *kernels[N_RANDOM + 5];
     uint32_t n = 0;
     for (int i = 0; i < N_RANDOM; i++)
         kernels[n++] =
@@ -199,13 +203,14 @@ static void test_kernels(Ctx *ctx, const char *folder, const char *target_name, 
     kernels[n++] = hash_kernel(arena);
     kernels[n++] = rounding_kernel(arena, max_lanes);
     kernels[n++] = tile_kernel(arena, "tile", 5, 2, max_lanes);
+    kernels[n++] = winograd_kernel(arena, "winograd", max_lanes);
     const char *object = arena_printf(arena, "%s/kernels-%d.o", folder, max_lanes);
     emit_llvm_kernels(ctx, &target, kernels, n, EMIT_OBJ, object);
     void *library = load_object(ctx, object);
     ok(library != NULL, arena_printf(arena, "kernels for %s link", target_name));
     uint32_t n_same = 0;
     for (uint32_t i = 0; library && i < n; i++) {
-        bool same = agrees(ctx, library, kernels[i], i + 100);
+        bool same = agrees(ctx, library, kernels[i], i + 100, i == n - 1);
         n_same += same;
         if (i >= N_RANDOM)
             ok(same, arena_printf(arena, "%s, %s: the interpreter's bits", kernels[i]->name,
@@ -392,9 +397,9 @@ static void describe_memory(const GrtProgram *p, Buf *out)
 static const char *describe(Arena *arena, const GrtProgram *p)
 {
     Buf out = buf_create(arena);
-    const char *const texts[] = {p->name,           p->version,     p->target,         p->needs,
-                                 p->spec_hash,      p->prefix_hash, p->spec_text,
-                                 p->weights_report, p->train_path,  p->test_path};
+    const char *const texts[] = {p->name,       p->version,     p->target,    p->needs,
+                                 p->spec_hash,  p->prefix_hash, p->spec_text, p->weights_report,
+                                 p->train_path, p->test_path};
     for (size_t i = 0; i < COUNT_OF(texts); i++)
         buf_printf(&out, "text %s\n", TEXT(texts[i]));
     const int64_t numbers[] = {p->abi,

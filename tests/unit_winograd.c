@@ -37,6 +37,7 @@ enum { BATCH = 6 };
 /* rms, in standard deviations of the direct result */
 static const double LIMIT = 5e-6;
 static const double ORDER = 1e-6; /* of the same products, summed in another order */
+static const double SPREAD = 1.2; /* of the error of few sums around the noise of a form */
 
 static WinogradForm form_of(const Shape4 *s)
 {
@@ -61,6 +62,29 @@ static float *transformed(Arena *arena, const WinogradForm *form, const float *w
         kernel_winograd_weights(form, window, positions);
         for (int64_t p = 0; p < n; p++)
             out[p * sc * dc + i] = (float)positions[p];
+    }
+    return out;
+}
+
+/* Numbers as bfloat16. */
+static uint16_t *halves(Arena *arena, const float *x, int64_t n)
+{
+    uint16_t *out = arena_array(arena, uint16_t, n);
+    for (int64_t i = 0; i < n; i++)
+        out[i] = kir_to_bfloat16(x[i]);
+    return out;
+}
+
+/* Panels of bfloat16, two rows side by side. */
+static uint16_t *pair_panels(Arena *arena, const float *matrix, int64_t rows, int64_t cols,
+                             int64_t panel)
+{
+    uint16_t *single = halves(arena, conv_panels(arena, matrix, rows, cols, panel),
+                              kernel_panel_size(rows, cols, panel));
+    uint16_t *out = arena_array(arena, uint16_t, kernel_panel_size(rows, cols, panel));
+    for (int64_t i = 0; i < kernel_panel_size(rows, cols, panel); i++) {
+        int64_t row = i / panel, column = i % panel;
+        out[(row - row % 2) * panel + 2 * column + row % 2] = single[i];
     }
     return out;
 }
@@ -93,20 +117,56 @@ static ConvGeom geom_of(const Shape4 *s, int64_t n)
 }
 
 static float *run(Arena *arena, KernelTarget target, const Shape4 *s, const Data *d, int64_t n,
-                  bool winograd)
+                  bool winograd, bool bfloat16)
 {
     ConvGeom g = geom_of(s, n);
-    ConvOptions o = {.bias = true, .residual = s->residual, .act = {.kind = ACT_RELU}};
+    ConvOptions o = {
+        .bias = true, .residual = s->residual, .act = {.kind = ACT_RELU}, .bfloat16 = bfloat16};
     int64_t panel = kernel_panel(target, s->dc);
     WinogradForm form = form_of(s);
+    form.bfloat16 = bfloat16;
     Kernel *kernel = winograd ? kernel_winograd(arena, target, form, &g, 1, &o, panel)
                               : kernel_conv(arena, target, &g, &o, panel);
     int64_t rows = (winograd ? kernel_winograd_positions(&form) : taps_of(&form)) * s->sc;
-    float *weights = conv_panels(arena, winograd ? d->positions : d->weights, rows, s->dc, panel);
+    const float *weights = winograd ? d->positions : d->weights;
     float *y = arena_array(arena, float, g.dh *g.dw *n * s->dc);
-    void *args[] = {d->x, weights, y, conv_panels(arena, d->bias, 1, s->dc, panel), d->residual};
+    void *args[] = {d->x, conv_panels(arena, weights, rows, s->dc, panel), y,
+                    conv_panels(arena, d->bias, 1, s->dc, panel), d->residual};
+    if (bfloat16) {
+        args[0] = halves(arena, d->x, s->h * s->w * n * s->sc);
+        args[1] = pair_panels(arena, weights, rows, s->dc, panel);
+    }
     kir_eval(kernel, args, 0, kernel->n_tasks);
     return y;
+}
+
+/* Whether the first two samples alone give the bits that they have in `whole`. */
+static bool alone_the_same(Arena *arena, KernelTarget target, const Shape4 *s, const Data *d,
+                           const float *whole, bool bfloat16)
+{
+    ConvGeom g = geom_of(s, BATCH);
+    int64_t pixels = g.dh * g.dw;
+    Data two = *d;
+    two.x = conv_first_samples(arena, d->x, s->h * s->w, BATCH, 2, s->sc);
+    two.residual = conv_first_samples(arena, d->residual, pixels, BATCH, 2, s->dc);
+    const float *alone = run(arena, target, s, &two, 2, true, bfloat16);
+    return memcmp(alone, conv_first_samples(arena, whole, pixels, BATCH, 2, s->dc),
+                  (size_t)(pixels * 2 * s->dc) * sizeof(float)) == 0;
+}
+
+/* Against the direct sum of float32: as near as that of bfloat16, times the noise of the form. */
+static void test_bfloat16(Arena *arena, KernelTarget target, const Shape4 *s, const Data *d,
+                          const float *exact)
+{
+    WinogradForm form = form_of(s);
+    ConvGeom g = geom_of(s, BATCH);
+    int64_t n = g.dh * g.dw * BATCH * s->dc;
+    double direct = conv_distance(run(arena, target, s, d, BATCH, false, true), exact, n);
+    const float *fast = run(arena, target, s, d, BATCH, true, true);
+    double times = conv_distance(fast, exact, n) / direct;
+    ok(times > 0 && times < SPREAD * form.h->noise * form.w->noise,
+       "in bfloat16: %.2f times the rms of the direct sum, %.2g", times, direct);
+    ok(alone_the_same(arena, target, s, d, fast, true), "the same bits in a batch of two");
 }
 
 static void test_shape(const Shape4 *s, KernelTarget target)
@@ -120,18 +180,14 @@ static void test_shape(const Shape4 *s, KernelTarget target)
               .bias = conv_numbers(arena, s->dc, 0.5f, false),
               .residual = conv_numbers(arena, pixels * BATCH * s->dc, 1, false)};
     d.positions = transformed(arena, &form, d.weights, s->sc, s->dc);
-    const float *direct = run(arena, target, s, &d, BATCH, false);
-    const float *fast = run(arena, target, s, &d, BATCH, true);
+    const float *direct = run(arena, target, s, &d, BATCH, false, false);
+    const float *fast = run(arena, target, s, &d, BATCH, true, false);
     double rms = conv_distance(fast, direct, pixels * BATCH * s->dc);
-    Data two = d;
-    two.x = conv_first_samples(arena, d.x, s->h * s->w, BATCH, 2, s->sc);
-    two.residual = conv_first_samples(arena, d.residual, pixels, BATCH, 2, s->dc);
-    const float *alone = run(arena, target, s, &two, 2, true);
-    bool same = memcmp(alone, conv_first_samples(arena, fast, pixels, BATCH, 2, s->dc),
-                       (size_t)(pixels * 2 * s->dc) * sizeof(float)) == 0;
     ok(rms > 0 && rms < LIMIT, "%s by %s, (%d,%d,%d) -> %d, %d lanes: rms %.2g", form.h->name,
        form.w->name, (int)s->h, (int)s->w, (int)s->sc, (int)s->dc, target.lanes, rms);
-    ok(same, "the same bits in a batch of two");
+    ok(alone_the_same(arena, target, s, &d, fast, false), "the same bits in a batch of two");
+    if (s->sc % 2 == 0 && form.h->noise * form.w->noise > 0)
+        test_bfloat16(arena, target, s, &d, direct);
     arena_destroy(arena);
 }
 
@@ -204,7 +260,7 @@ static float *product(Arena *arena, KernelTarget target, const ConvGeom *g, cons
     float *y = arena_array(arena, float, g->dh * g->dw * g->n * g->dc);
     Kernel *kernel = form ? kernel_winograd(arena, target, *form, g, 1, &o, panel)
                           : kernel_conv(arena, target, g, &o, panel);
-    void *args[] = {(void *)x, panels(arena, weights, rows, g->dc, panel), y};
+    void *args[] = {(void *)x, conv_panels(arena, weights, rows, g->dc, panel), y};
     kir_eval(kernel, args, 0, kernel->n_tasks);
     return y;
 }
@@ -227,56 +283,60 @@ static void test_strided(const Strided *s, KernelTarget target)
     ConvGeom g = strided_geom(s, BATCH), two = strided_geom(s, 2);
     WinogradForm form = {.h = &WINOGRAD_AXES[s->along_h], .w = &WINOGRAD_AXES[s->along_w]};
     bool blocks = form.h->stride != s->stride_h || form.w->stride != s->stride_w;
-    const float *x = numbers(arena, g.sh * g.sw * BATCH * g.sc, 1, true);
-    const float *weights = numbers(arena, g.kh * g.kw * g.sc * g.dc, 0.1f, false);
+    const float *x = conv_numbers(arena, g.sh * g.sw * BATCH * g.sc, 1, true);
+    const float *weights = conv_numbers(arena, g.kh * g.kw * g.sc * g.dc, 0.1f, false);
     int64_t n = g.dh * g.dw * BATCH * g.dc;
     const float *direct = product(arena, target, &g, x, weights, NULL);
-    double moved = distance(block_product(arena, target, &g, x, weights, NULL), direct, n);
+    double moved = conv_distance(block_product(arena, target, &g, x, weights, NULL), direct, n);
     const float *fast = (blocks ? block_product : product)(arena, target, &g, x, weights, &form);
-    const float *first = first_samples(arena, x, g.sh * g.sw, 2, g.sc);
+    const float *first = conv_first_samples(arena, x, g.sh * g.sw, BATCH, 2, g.sc);
     const float *alone =
         (blocks ? block_product : product)(arena, target, &two, first, weights, &form);
-    double rms = distance(fast, direct, n);
+    double rms = conv_distance(fast, direct, n);
     ok(moved < ORDER, "strides %dx%d, (%d,%d,%d) -> %d, %d lanes: the same as by blocks, rms %.2g",
        (int)g.stride_h, (int)g.stride_w, (int)s->h, (int)s->w, (int)s->sc, (int)s->dc, target.lanes,
        moved);
     ok(rms > 0 && rms < LIMIT, "%s by %s: rms %.2g", form.h->name, form.w->name, rms);
-    ok(memcmp(alone, first_samples(arena, fast, g.dh * g.dw, 2, g.dc),
+    ok(memcmp(alone, conv_first_samples(arena, fast, g.dh * g.dw, BATCH, 2, g.dc),
               (size_t)(g.dh * g.dw * 2 * g.dc) * sizeof(float)) == 0,
        "the same bits in a batch of two");
     arena_destroy(arena);
 }
 
 /* Whether the convolution would be computed so. */
-static bool chosen(const ConvGeom *g, int64_t macs, WinogradAxisId along_h, WinogradAxisId along_w)
+static bool chosen(const ConvGeom *g, int64_t macs, bool bfloat16, WinogradAxisId along_h,
+                   WinogradAxisId along_w)
 {
     WinogradForm form;
-    return kernel_winograd_form(g, macs, &form) && form.h == &WINOGRAD_AXES[along_h] &&
-           form.w == &WINOGRAD_AXES[along_w];
+    return kernel_winograd_form(g, macs, bfloat16, &form) && form.bfloat16 == bfloat16 &&
+           form.h == &WINOGRAD_AXES[along_h] && form.w == &WINOGRAD_AXES[along_w];
 }
 
 static void test_choice(void)
 {
     WinogradForm form;
     ConvGeom g = geom_of(&(Shape4){WINOGRAD_4_3, WINOGRAD_4_3, 16, 16, 2048, 64, true, false}, 8);
-    ok(chosen(&g, g.n * 256 * 9 * g.sc * g.dc, WINOGRAD_4_3, WINOGRAD_4_3), "2048 channels pay");
+    ok(chosen(&g, g.n * 256 * 9 * g.sc * g.dc, false, WINOGRAD_4_3, WINOGRAD_4_3),
+       "2048 channels pay");
     g.sc = 4096;
-    ok(!kernel_winograd_form(&g, g.n * 256 * 9 * g.sc * g.dc, &form),
+    ok(!kernel_winograd_form(&g, g.n * 256 * 9 * g.sc * g.dc, false, &form),
        "4096 do not fit on the stack");
+    ok(chosen(&g, g.n * 256 * 9 * g.sc * g.dc, true, WINOGRAD_4_3, WINOGRAD_4_3),
+       "as bfloat16 they do");
     g = geom_of(&(Shape4){WINOGRAD_WHOLE_2, WINOGRAD_WHOLE_2, 2, 2, 256, 256, true, false}, 8);
-    ok(chosen(&g, g.n * 16 * g.sc * g.dc, WINOGRAD_WHOLE_2, WINOGRAD_WHOLE_2),
+    ok(chosen(&g, g.n * 16 * g.sc * g.dc, false, WINOGRAD_WHOLE_2, WINOGRAD_WHOLE_2),
        "2 x 2 pixels have their own form");
     g.stride_h = 2;
-    ok(!kernel_winograd_form(&g, g.n * 16 * g.sc * g.dc, &form), "none for a stride of 2 there");
+    ok(!kernel_winograd_form(&g, g.n * 16 * g.sc * g.dc, false, &form), "none for a stride of 2 there");
     g = strided_geom(&STRIDED[5], 8);
     g.sc = 288;
     g.dc = g.dst_stride = 384;
-    ok(chosen(&g, g.n * 36 * 9 * g.sc * g.dc, WINOGRAD_STRIDED, WINOGRAD_STRIDED),
+    ok(chosen(&g, g.n * 36 * 9 * g.sc * g.dc, false, WINOGRAD_STRIDED, WINOGRAD_STRIDED),
        "3 x 3 of stride 2 has its own form");
     g = strided_geom(&STRIDED[0], 8);
     int64_t macs = g.n * 256 * 49 * g.sc * g.dc;
-    ok(chosen(&g, macs, WINOGRAD_4_4, WINOGRAD_4_4), "7 x 7 of stride 2 is 4 x 4 over blocks");
-    ok(!kernel_winograd_form(&g, macs / 2, &form), "not where products take half of the time");
+    ok(chosen(&g, macs, false, WINOGRAD_4_4, WINOGRAD_4_4), "7 x 7 of stride 2 is 4 x 4 over blocks");
+    ok(!kernel_winograd_form(&g, macs, true, &form), "not where products take half of the time");
 }
 
 int main(void)

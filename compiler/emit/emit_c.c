@@ -237,8 +237,8 @@ static void declare_locals(CKernel *ck)
     for (uint32_t b = 0; b < ck->k->n_buffers; b++) {
         const KBuffer *buffer = &ck->k->buffers[b];
         if (buffer->local && buffer_is_used(ck->k, b))
-            buf_printf(ck->out, "        float %s[%" PRId64 "] __attribute__((aligned(64)));\n",
-                       ck->buffers[b], buffer->n);
+            buf_printf(ck->out, "        %s %s[%" PRId64 "] __attribute__((aligned(64)));\n",
+                       elem_type(buffer->elem), ck->buffers[b], buffer->n);
     }
 }
 

@@ -254,7 +254,7 @@ static void make_buffers(LlvmKernel *lk)
     for (uint32_t b = 0; b < lk->k->n_buffers; b++) {
         const KBuffer *buffer = &lk->k->buffers[b];
         if (buffer->local) {
-            LLVMTypeRef type = LLVMArrayType2(em->f32, (uint64_t)buffer->n);
+            LLVMTypeRef type = LLVMArrayType2(elem_type(em, buffer->elem), (uint64_t)buffer->n);
             lk->buffers[b] = LLVMBuildAlloca(em->build, type, buffer->name);
             LLVMSetAlignment(lk->buffers[b], 64);
             continue;

@@ -206,26 +206,40 @@ static LLVMValueRef float_of(EmitLlvm *em, LLVMValueRef bits, int lanes)
     return LLVMBuildBitCast(em->build, bits, emit_llvm_lanes(em->f32, lanes), "");
 }
 
-/* Zero of the same sign where the exponent of the bits is zero. */
-static LLVMValueRef flush(EmitLlvm *em, LLVMValueRef bits, uint32_t exponent, uint32_t sign,
-                          int lanes)
+/* Zero of the same sign where the exponent is zero. */
+static LLVMValueRef flush(EmitLlvm *em, LLVMValueRef bits, int lanes)
 {
-    LLVMValueRef e = LLVMBuildAnd(em->build, bits, splat_bits(em, exponent, lanes), "");
+    LLVMValueRef e = LLVMBuildAnd(em->build, bits, splat_bits(em, 0x7f800000, lanes), "");
     LLVMValueRef small = LLVMBuildICmp(em->build, LLVMIntEQ, e, splat_bits(em, 0, lanes), "");
-    LLVMValueRef zero = LLVMBuildAnd(em->build, bits, splat_bits(em, sign, lanes), "");
+    LLVMValueRef zero = LLVMBuildAnd(em->build, bits, splat_bits(em, 0x80000000, lanes), "");
     return LLVMBuildSelect(em->build, small, zero, bits, "");
 }
 
-LLVMValueRef emit_llvm_to_bfloat16(EmitLlvm *em, LLVMValueRef value, int lanes)
+static LLVMValueRef to_bfloat16_by_parts(EmitLlvm *em, LLVMValueRef value, int lanes)
 {
     LLVMBuilderRef build = em->build;
-    LLVMValueRef bits = bits_of(em, value, lanes), sixteen = splat_bits(em, 16, lanes);
-    LLVMValueRef odd =
-        LLVMBuildAnd(build, LLVMBuildLShr(build, bits, sixteen, ""), splat_bits(em, 1, lanes), "");
+    LLVMValueRef sixteen = splat_bits(em, 16, lanes);
+    LLVMValueRef bits = flush(em, bits_of(em, value, lanes), lanes);
+    LLVMValueRef high = LLVMBuildLShr(build, bits, sixteen, "");
+    LLVMValueRef odd = LLVMBuildAnd(build, high, splat_bits(em, 1, lanes), "");
     odd = LLVMBuildAdd(build, odd, splat_bits(em, 0x7fff, lanes), "");
-    bits = LLVMBuildLShr(build, LLVMBuildAdd(build, bits, odd, ""), sixteen, "");
-    bits = flush(em, bits, 0x7f80, 0x8000, lanes);
+    LLVMValueRef number = LLVMBuildLShr(build, LLVMBuildAdd(build, bits, odd, ""), sixteen, "");
+    LLVMValueRef none = LLVMBuildOr(build, high, splat_bits(em, 0x40, lanes), "");
+    LLVMValueRef is_none = LLVMBuildFCmp(build, LLVMRealUNO, value, value, "");
+    bits = LLVMBuildSelect(build, is_none, none, number, "");
     return LLVMBuildTrunc(build, bits, emit_llvm_lanes(em->i16, lanes), "");
+}
+
+/* By the instruction of AVX512-BF16 where the processor has it: the same bits. */
+LLVMValueRef emit_llvm_to_bfloat16(EmitLlvm *em, LLVMValueRef value, int lanes)
+{
+    static const char *const names[K_MAX_LANES + 1] = {
+        [8] = "llvm.x86.avx512bf16.cvtneps2bf16.256",
+        [16] = "llvm.x86.avx512bf16.cvtneps2bf16.512"};
+    if (!em->target->dot_bfloat16 || !names[lanes])
+        return to_bfloat16_by_parts(em, value, lanes);
+    value = emit_llvm_intrinsic(em, names[lanes], NULL, 0, &value, 1);
+    return LLVMBuildBitCast(em->build, value, emit_llvm_lanes(em->i16, lanes), "");
 }
 
 LLVMValueRef emit_llvm_from_bfloat16(EmitLlvm *em, LLVMValueRef bits, int lanes)
@@ -237,7 +251,7 @@ LLVMValueRef emit_llvm_from_bfloat16(EmitLlvm *em, LLVMValueRef bits, int lanes)
 
 static LLVMValueRef flush_float(EmitLlvm *em, LLVMValueRef x, int lanes)
 {
-    return float_of(em, flush(em, bits_of(em, x, lanes), 0x7f800000, 0x80000000, lanes), lanes);
+    return float_of(em, flush(em, bits_of(em, x, lanes), lanes), lanes);
 }
 
 /* The high or low halves of pairs, as floats. */

@@ -66,13 +66,14 @@ typedef struct WinogradAxis WinogradAxis;
 typedef struct WinogradForm {
     const WinogradAxis *h, *w;
     bool blocks; /* of kernel_depth_geom */
+    bool bfloat16; /* products are of pairs of bfloat16, as kernel_conv's with that option */
 } WinogradForm;
 Kernel *kernel_winograd(Arena *arena, KernelTarget target, WinogradForm form, const ConvGeom *geom,
                         int64_t macs, const ConvOptions *options, int64_t panel);
 /* The form that is expected to be fastest; false: none is faster than kernel_conv, which takes the
- * time of `macs` multiply-adds. The time of a form of kernel_depth_geom includes
- * kernel_space_to_depth. */
-bool kernel_winograd_form(const ConvGeom *geom, int64_t macs, WinogradForm *form);
+ * time of `macs` multiply-adds, of bfloat16 or float32. The time of a form of kernel_depth_geom
+ * includes kernel_space_to_depth. */
+bool kernel_winograd_form(const ConvGeom *geom, int64_t macs, bool bfloat16, WinogradForm *form);
 /* A window of weights (row-major) to the positions that kernel_winograd multiplies with. */
 enum { WINOGRAD_MAX_POSITIONS = 49, WINOGRAD_MAX_WINDOW = 25 };
 int64_t kernel_winograd_positions(const WinogradForm *form);

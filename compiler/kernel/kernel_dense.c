@@ -261,8 +261,8 @@ Kernel *kernel_dense_update(Arena *arena, KernelTarget target, const ConvGeom *g
     d.x = kb_buffer(kb, "x", KE_F32, d.n * d.ci, false);
     d.dy = kb_buffer(kb, "dy", KE_F32, d.n * d.co, false);
     d.args = kernel_update_buffers(kb, kernel_panel_size(d.ci, d.co, panel), optimizer);
-    d.dy_panels = kb_local(kb, "dy_panels", d.panels.each * d.n * panel);
-    d.waiting = kb_local(kb, "waiting", d.rows * panel);
+    d.dy_panels = kb_local(kb, "dy_panels", KE_F32, d.panels.each * d.n * panel);
+    d.waiting = kb_local(kb, "waiting", KE_F32, d.rows * panel);
     d.consts = kernel_update_consts(kb, d.args, optimizer, d.lanes);
     KVal task = kb_task(kb), group = kb_idivc(kb, task, d.tiles.groups);
     d.panel_lo = split_lo(kb, d.panels, group);

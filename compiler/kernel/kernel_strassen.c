@@ -332,8 +332,8 @@ static void add_buffers(Strassen *s)
         s->bias = kb_buffer(kb, "bias", KE_F32, kernel_panel_size(1, g->dc, s->panel), false);
     if (s->o.residual)
         s->residual = kb_buffer(kb, "residual", KE_F32, rows * g->dc, false);
-    s->in = kb_local(kb, "in", s->formed * s->in_pitch);
-    s->out = kb_local(kb, "out", N_SUMS * s->out_pitch);
+    s->in = kb_local(kb, "in", KE_F32, s->formed * s->in_pitch);
+    s->out = kb_local(kb, "out", KE_F32, N_SUMS * s->out_pitch);
 }
 
 Kernel *kernel_strassen(Arena *arena, KernelTarget target, const ConvGeom *g,

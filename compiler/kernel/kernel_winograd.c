@@ -4,7 +4,8 @@
  * Weights come transformed, in panels, the positions standing where taps stand otherwise. A task
  * takes blocks of rows, a row being a sample of an output tile, and a share of the panels. It
  * transforms the block's input into memory of its own that stays in the L2 cache; then, a panel of
- * columns after the other, multiplies at each position and transforms back. */
+ * columns after the other, multiplies at each position and transforms back. Where products are of
+ * pairs of bfloat16 the transforms stay in float32, and what comes out of them is rounded. */
 #include "compiler/base/base.h"
 #include "compiler/kernel/kernel.h"
 #include "compiler/kernel/kernel_tile.h"
@@ -17,6 +18,7 @@ enum {
     MAX_ODD_BLOCKS = 8,
     MAX_PANEL = 48,   /* columns of the widest panel */
     INPUT_SHARE = 32, /* a task's products take at least so many times its input's transform */
+    MAX_NOISE = 5,    /* of products of bfloat16: a whole network's error grows by a third */
     STREAM_OPS = 10   /* what reading 64 bytes of weights costs, in vector operations */
 };
 
@@ -24,6 +26,7 @@ typedef struct Winograd {
     KB *kb;
     const WinogradAxis *h, *w;
     int64_t positions;
+    bool bfloat16; /* products */
     ConvGeom g;
     ConvOptions o;
     int64_t panel;
@@ -145,6 +148,17 @@ static void input_tile(const Winograd *w, const Place *at, bool guarded)
 
 /* ------------------------------------------------------------------- product */
 
+static KElem product_elem(bool bfloat16)
+{
+    return bfloat16 ? KE_BF16 : KE_F32;
+}
+
+/* Products that a lane sums at once. */
+static int64_t at_once(bool bfloat16)
+{
+    return bfloat16 ? 2 : 1;
+}
+
 /* rows x vectors sums at a position, over all channels. */
 static void product_tile(const Winograd *w, KVal position, KVal row0, int rows, KVal panel,
                          int vectors)
@@ -153,8 +167,9 @@ static void product_tile(const Winograd *w, KVal position, KVal row0, int rows, 
     Tile tile = tile_zeros(kb, rows, vectors, w->lanes);
     KVal a = kb_imad(kb, position, w->in_pitch, kb_imulc(kb, row0, w->g.sc));
     KVal b = kb_imulc(kb, kb_imad(kb, panel, w->positions, position), w->g.sc * w->panel);
-    KVal k = kb_for(kb, kb_i(kb, 0), kb_i(kb, w->g.sc), 1);
-    tile_fma(kb, &tile, w->in, kb_iadd(kb, a, k), w->g.sc, w->weights, kb_imad(kb, k, w->panel, b));
+    KVal k = kb_for(kb, kb_i(kb, 0), kb_i(kb, w->g.sc), at_once(w->bfloat16));
+    (w->bfloat16 ? tile_dot2 : tile_fma)(kb, &tile, w->in, kb_iadd(kb, a, k), w->g.sc, w->weights,
+                                         kb_imad(kb, k, w->panel, b));
     kb_end(kb);
     KVal to = kb_imad(kb, position, w->out_pitch, kb_imulc(kb, row0, w->panel));
     tile_store(kb, &tile, w->out, to, w->panel);
@@ -163,7 +178,7 @@ static void product_tile(const Winograd *w, KVal position, KVal row0, int rows, 
 static int product_rows(const Winograd *w, KernelTarget target, int vectors)
 {
     return tile_choose_rows(target, w->tiles * w->samples, vectors,
-                            w->g.sc * (int64_t)sizeof(float));
+                            w->g.sc * (int64_t)kelem_size(product_elem(w->bfloat16)));
 }
 
 static void product_panel(const Winograd *w, KernelTarget target, KVal panel, int vectors)
@@ -329,9 +344,10 @@ static void block_body(const Winograd *w, KernelTarget target, KVal block, KVal 
 /* ------------------------------------------------------------------- the kernel */
 
 /* What one row of a block takes of the task's own memory. */
-static int64_t row_bytes(int64_t positions, int64_t channels, int64_t panel)
+static int64_t row_bytes(const WinogradForm *form, int64_t channels, int64_t panel)
 {
-    return positions * (int64_t)sizeof(float) * (channels + panel);
+    int64_t in = channels * (int64_t)kelem_size(product_elem(form->bfloat16));
+    return kernel_winograd_positions(form) * (in + panel * (int64_t)sizeof(float));
 }
 
 /* Vector operations of the transforms of a tile, loads and stores included. */
@@ -347,24 +363,30 @@ static int64_t output_ops(const WinogradAxis *h, const WinogradAxis *w)
            h->out * w->out;
 }
 
-/* Rows of a block: as many as fit LOCAL_BYTES, whole tiles or an even part of one's samples. */
-static void choose_block(Winograd *w)
+static int64_t div_up(int64_t a, int64_t b)
+{
+    return (a + b - 1) / b;
+}
+
+/* Rows of a block: as many as fit LOCAL_BYTES, whole tiles or an even part of one's samples. Blocks
+ * have tiles alike, so that few are computed twice. */
+static void choose_block(Winograd *w, const WinogradForm *form)
 {
     const ConvGeom *g = &w->g;
-    int64_t rows = LOCAL_BYTES / row_bytes(w->positions, g->sc, w->panel);
+    int64_t rows = LOCAL_BYTES / row_bytes(form, g->sc, w->panel);
     rows = rows > MAX_BLOCK_ROWS ? MAX_BLOCK_ROWS : rows;
     check_bug(rows >= 1);
     int64_t total = w->tiles_h * w->tiles_w;
     w->tiles = 1;
     w->samples = g->n;
     if (rows >= 2 * g->n) {
-        w->tiles = rows / g->n < total ? rows / g->n : total;
+        w->tiles = div_up(total, div_up(total, rows / g->n));
     } else {
         while (w->samples > rows || g->n % w->samples != 0)
             w->samples--;
     }
-    w->n_blocks = (total + w->tiles - 1) / w->tiles * (g->n / w->samples);
-    w->in_pitch = w->tiles * w->samples * g->sc + w->lanes;
+    w->n_blocks = div_up(total, w->tiles) * (g->n / w->samples);
+    w->in_pitch = w->tiles * w->samples * g->sc + w->lanes * at_once(w->bfloat16);
     w->out_pitch = w->tiles * w->samples * w->panel + w->lanes;
 }
 
@@ -372,7 +394,7 @@ static void choose_block(Winograd *w)
  * and that costs little, and where else two cores would share an odd number. */
 static void share_panels(Winograd *w)
 {
-    int64_t panels = (w->g.dc + w->panel - 1) / w->panel, most = MAX_GROUPS / w->n_blocks;
+    int64_t panels = div_up(w->g.dc, w->panel), most = MAX_GROUPS / w->n_blocks;
     int64_t products = w->positions * w->g.dc;
     int64_t groups = products / (INPUT_SHARE * input_ops(w->h, w->w));
     groups = groups < most ? groups : most;
@@ -380,9 +402,10 @@ static void share_panels(Winograd *w)
     w->panels = split_even(panels, groups < least ? least : groups);
 }
 
-static int64_t stream_ops(int64_t floats)
+/* Vector operations of so many products, their weights being read once. */
+static int64_t product_ops(int64_t products, int64_t weights, bool bfloat16)
 {
-    return floats / VECTOR * STREAM_OPS;
+    return (products + weights * STREAM_OPS) / (VECTOR * at_once(bfloat16));
 }
 
 static bool axis_fits(const WinogradAxis *axis, int64_t window, int64_t stride, int64_t src,
@@ -396,15 +419,22 @@ static bool fits(const WinogradForm *f, const ConvGeom *g)
 {
     return g->kh * g->kw <= WINOGRAD_MAX_WINDOW &&
            kernel_winograd_positions(f) <= WINOGRAD_MAX_POSITIONS && g->up_h == 1 && g->up_w == 1 &&
-           g->dc >= VECTOR &&
-           row_bytes(kernel_winograd_positions(f), g->sc, MAX_PANEL) <= LOCAL_BYTES &&
+           g->dc >= VECTOR && g->sc % at_once(f->bfloat16) == 0 &&
+           row_bytes(f, g->sc, MAX_PANEL) <= LOCAL_BYTES &&
            axis_fits(f->h, g->kh, g->stride_h, g->sh, g->dh, g->pad_t) &&
            axis_fits(f->w, g->kw, g->stride_w, g->sw, g->dw, g->pad_l);
 }
 
+/* The errors of both axes are multiplied. */
+static bool exact_enough(const WinogradForm *f)
+{
+    double noise = f->h->noise * f->w->noise;
+    return !f->bfloat16 || (noise > 0 && noise <= MAX_NOISE);
+}
+
 static int64_t tiles_along(const WinogradAxis *axis, int64_t dst)
 {
-    return (dst + axis->out - 1) / axis->out;
+    return div_up(dst, axis->out);
 }
 
 /* Lanes of the vectors that hold so many channels. */
@@ -417,10 +447,10 @@ static int64_t whole_lanes(int64_t channels)
 static int64_t form_ops(const WinogradForm *f, const ConvGeom *g)
 {
     int64_t tiles = tiles_along(f->h, g->dh) * tiles_along(f->w, g->dw);
-    int64_t positions = kernel_winograd_positions(f), products = positions * g->sc * g->dc;
-    int64_t row = products + input_ops(f->h, f->w) * whole_lanes(g->sc) +
-                  (positions + output_ops(f->h, f->w)) * g->dc;
-    return tiles * g->n * row / VECTOR + stream_ops(products);
+    int64_t positions = kernel_winograd_positions(f), weights = positions * g->sc * g->dc;
+    int64_t rows = tiles * g->n, transforms = input_ops(f->h, f->w) * whole_lanes(g->sc) +
+                                              (positions + output_ops(f->h, f->w)) * g->dc;
+    return product_ops(rows * weights, weights, f->bfloat16) + rows * transforms / VECTOR;
 }
 
 /* The same with the loads and stores of kernel_space_to_depth, where there are strides that the
@@ -435,14 +465,17 @@ static int64_t ops_with_move(WinogradForm *f, const ConvGeom *g)
     return fits(f, &d) ? form_ops(f, &d) + move : INT64_MAX;
 }
 
-bool kernel_winograd_form(const ConvGeom *g, int64_t macs, WinogradForm *form)
+bool kernel_winograd_form(const ConvGeom *g, int64_t macs, bool bfloat16, WinogradForm *form)
 {
-    int64_t direct = macs / VECTOR + stream_ops(g->kh * g->kw * g->sc * g->dc);
+    int64_t direct = product_ops(macs, g->kh * g->kw * g->sc * g->dc, bfloat16);
     int64_t least = direct / 5 * 4;
     bool found = false;
-    for (int i = 0; i < N_WINOGRAD_AXES * N_WINOGRAD_AXES; i++) {
-        WinogradForm f = {.h = &WINOGRAD_AXES[i / N_WINOGRAD_AXES],
-                          .w = &WINOGRAD_AXES[i % N_WINOGRAD_AXES]};
+    for (int i = 0; i < 2 * N_WINOGRAD_AXES * N_WINOGRAD_AXES; i++) {
+        WinogradForm f = {.h = &WINOGRAD_AXES[i / 2 / N_WINOGRAD_AXES],
+                          .w = &WINOGRAD_AXES[i / 2 % N_WINOGRAD_AXES],
+                          .bfloat16 = i % 2};
+        if ((f.bfloat16 && !bfloat16) || !exact_enough(&f))
+            continue;
         int64_t ops = ops_with_move(&f, g);
         if (ops >= least)
             continue;
@@ -459,8 +492,9 @@ static double expected_share(const Winograd *w, KernelTarget target, int64_t mac
     const ConvGeom *g = &w->g;
     int64_t rows = w->tiles * w->samples;
     int tile_rows = product_rows(w, target, (int)(w->panel / w->lanes));
-    double products = (double)(w->positions * g->sc * g->dc) /
-                      tile_share(rows, tile_rows, g->dc, w->panel, w->lanes);
+    double products =
+        (double)(w->positions * g->sc * g->dc) /
+        (tile_share(rows, tile_rows, g->dc, w->panel, w->lanes) * (double)at_once(w->bfloat16));
     double transforms = (double)(input_ops(w->h, w->w) * whole_lanes(g->sc) * w->panels.groups +
                                  output_ops(w->h, w->w) * g->dc);
     return (double)macs / ((products + transforms) * (double)(w->n_blocks * rows));
@@ -472,13 +506,16 @@ Kernel *kernel_winograd(Arena *arena, KernelTarget target, WinogradForm form, co
     Winograd w = {.h = form.h,
                   .w = form.w,
                   .positions = kernel_winograd_positions(&form),
+                  .bfloat16 = form.bfloat16,
                   .g = *geom,
                   .o = *options,
                   .panel = panel,
                   .lanes = target.lanes,
                   .tiles_h = tiles_along(form.h, geom->dh),
                   .tiles_w = tiles_along(form.w, geom->dw)};
-    choose_block(&w);
+    choose_block(&w, &form);
+    check_bug(!form.bfloat16 || geom->sc % 2 == 0);
+    KElem elem = product_elem(form.bfloat16);
     share_panels(&w);
     Split split = split_even(w.n_blocks, MAX_GROUPS / w.panels.groups);
     KB *kb = w.kb = kb_begin(arena, "winograd", split.groups * w.panels.groups);
@@ -486,22 +523,22 @@ Kernel *kernel_winograd(Arena *arena, KernelTarget target, WinogradForm form, co
     kb_title(
         kb,
         "convolution (%lld,%lld,%lld,%lld) -> (%lld,%lld,%lld,%lld), window %lldx%lld, Winograd "
-        "%s by %s, blocks of %lld rows",
+        "%s by %s%s, blocks of %lld rows",
         (long long)geom->sh, (long long)geom->sw, (long long)geom->n, (long long)geom->sc,
         (long long)geom->dh, (long long)geom->dw, (long long)geom->n, (long long)geom->dc,
         (long long)geom->kh, (long long)geom->kw, form.h->name, form.w->name,
-        (long long)(w.tiles * w.samples));
-    w.src = kb_buffer(kb, "x", KE_F32, geom->sh * geom->sw * geom->n * geom->sc, false);
-    w.weights = kb_buffer(kb, "w", KE_F32,
-                          kernel_panel_size(w.positions * geom->sc, geom->dc, panel), false);
+        form.bfloat16 ? " in bfloat16" : "", (long long)(w.tiles * w.samples));
+    w.src = kb_buffer(kb, "x", elem, geom->sh * geom->sw * geom->n * geom->sc, false);
+    w.weights =
+        kb_buffer(kb, "w", elem, kernel_panel_size(w.positions * geom->sc, geom->dc, panel), false);
     w.dst = kb_buffer(kb, "y", KE_F32, geom->dh * geom->dw * geom->n * geom->dst_stride, true);
     if (options->bias)
         w.bias = kb_buffer(kb, "bias", KE_F32, kernel_panel_size(1, geom->dc, panel), false);
     if (options->residual)
         w.residual =
             kb_buffer(kb, "residual", KE_F32, geom->dh * geom->dw * geom->n * geom->dc, false);
-    w.in = kb_local(kb, "in", w.positions * w.in_pitch);
-    w.out = kb_local(kb, "out", w.positions * w.out_pitch);
+    w.in = kb_local(kb, "in", elem, w.positions * w.in_pitch);
+    w.out = kb_local(kb, "out", KE_F32, w.positions * w.out_pitch);
     KVal task = kb_task(kb), blocks = kb_idivc(kb, task, w.panels.groups),
          panels = kb_iremc(kb, task, w.panels.groups);
     KVal block = kb_for(kb, split_lo(kb, split, blocks), split_hi(kb, split, blocks), 1);

@@ -24,6 +24,7 @@ struct WinogradAxis {
     int out, in, positions; /* pixels of an output tile; pixels of its input; products */
     bool whole; /* the tile is the whole axis, and the padding of window / 2 counts as zero */
     int64_t input_ops, output_ops; /* vector operations */
+    double noise; /* error of products of bfloat16, in that of the direct sum's; 0: not measured */
     void (*input)(KB *kb, const KVal *pixels, KVal *positions);
     void (*output)(KB *kb, const KVal *positions, KVal *pixels);
     const double *weights; /* (positions x window) */

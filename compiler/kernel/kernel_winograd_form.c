@@ -283,12 +283,19 @@ static const double WEIGHTS_WHOLE_6[18 * 7] = {
     0,  1,  0,  0, -1,  0,  0};
 /* clang-format on */
 
-/* ---------------------------------------------------------------------- the table */
+/* ---------------------------------------------------------------------- the table
+ *
+ * The noise is measured on 64 to 256 channels of independent normal numbers behind a ReLU. There
+ * the direct sum of bfloat16 is off by 0.24 % (rms, in standard deviations of the result), F(4, 3)
+ * along one axis by 0.50 %, along both by 0.98 %, F(2, 5) by 0.52 % and 1.1 %, two pixels along
+ * both axes by 0.57 %, six pixels along one by 0.62 %. Its points are the best for F(4, 3) here,
+ * too: with 1 and 2 it is off by 2.2 %. */
 
 const WinogradAxis WINOGRAD_AXES[N_WINOGRAD_AXES] = {
     [WINOGRAD_ONE] = {.name = "1",
                       .window = 1,
                       .stride = 1,
+                      .noise = 1,
                       .out = 1,
                       .in = 1,
                       .positions = 1,
@@ -303,6 +310,7 @@ const WinogradAxis WINOGRAD_AXES[N_WINOGRAD_AXES] = {
                       .positions = 6,
                       .input_ops = 12,
                       .output_ops = 12,
+                      .noise = 2.1,
                       .input = input_6,
                       .output = output_4,
                       .weights = WEIGHTS_4_3},
@@ -325,6 +333,7 @@ const WinogradAxis WINOGRAD_AXES[N_WINOGRAD_AXES] = {
                       .positions = 6,
                       .input_ops = 12,
                       .output_ops = 9,
+                      .noise = 2.1,
                       .input = input_6,
                       .output = output_2,
                       .weights = WEIGHTS_2_5},
@@ -337,6 +346,7 @@ const WinogradAxis WINOGRAD_AXES[N_WINOGRAD_AXES] = {
                           .whole = true,
                           .input_ops = 1,
                           .output_ops = 2,
+                          .noise = 1.6,
                           .input = input_whole_2,
                           .output = output_whole_2,
                           .weights = WEIGHTS_WHOLE_2},
@@ -360,6 +370,7 @@ const WinogradAxis WINOGRAD_AXES[N_WINOGRAD_AXES] = {
                           .whole = true,
                           .input_ops = 12,
                           .output_ops = 24,
+                          .noise = 2.6,
                           .input = input_whole_6,
                           .output = output_whole_6,
                           .weights = WEIGHTS_WHOLE_6},

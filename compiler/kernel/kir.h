@@ -46,7 +46,7 @@ typedef struct KBuffer {
     KElem elem;
     int64_t n;     /* elements; every access is inside */
     bool written;  /* by STORE: float32 or bfloat16; other buffers are const */
-    bool local;    /* private memory of the task, float32, not an argument; starts undefined */
+    bool local;    /* private memory of the task, not an argument; starts undefined */
 } KBuffer;
 
 typedef struct Kernel {
@@ -69,7 +69,7 @@ KB *kb_begin(Arena *arena, const char *name, int64_t n_tasks);
 void kb_share(KB *kb, double share);
 void kb_title(KB *kb, const char *fmt, ...) PRINTF_LIKE(2, 3);
 int kb_buffer(KB *kb, const char *name, KElem elem, int64_t n, bool written);
-int kb_local(KB *kb, const char *name, int64_t n);
+int kb_local(KB *kb, const char *name, KElem elem, int64_t n);
 Kernel *kb_finish(KB *kb); /* verified */
 /* The same work on a buffer of another type of numbers: LOAD and STORE convert. */
 void kernel_retype(Arena *arena, Kernel *kernel, uint32_t buffer, KElem elem);

@@ -64,10 +64,10 @@ int kb_buffer(KB *kb, const char *name, KElem elem, int64_t n, bool written)
     return add_buffer(kb, (KBuffer){.name = name, .elem = elem, .n = n, .written = written});
 }
 
-int kb_local(KB *kb, const char *name, int64_t n)
+int kb_local(KB *kb, const char *name, KElem elem, int64_t n)
 {
     return add_buffer(
-        kb, (KBuffer){.name = name, .elem = KE_F32, .n = n, .written = true, .local = true});
+        kb, (KBuffer){.name = name, .elem = elem, .n = n, .written = true, .local = true});
 }
 
 /* -------------------------------------------------------------- instructions */

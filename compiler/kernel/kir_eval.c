@@ -69,9 +69,11 @@ static float flush(float x)
 uint16_t kir_to_bfloat16(float value)
 {
     uint32_t bits;
+    value = flush(value);
     memcpy(&bits, &value, sizeof bits);
-    bits = (bits + 0x7fff + (bits >> 16 & 1)) >> 16;
-    return (uint16_t)(bits & 0x7f80 ? bits : bits & 0x8000);
+    if (isnan(value))
+        return (uint16_t)(bits >> 16 | 0x40);
+    return (uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
 }
 
 float kir_from_bfloat16(uint16_t bits)
@@ -298,9 +300,16 @@ static void clear_locals(Eval *ev)
 {
     for (uint32_t b = 0; b < ev->k->n_buffers; b++) {
         const KBuffer *buffer = &ev->k->buffers[b];
+        Value nan = {.f = {NAN}};
         for (int64_t i = 0; buffer->local && i < buffer->n; i++)
-            ((float *)ev->data[b])[i] = NAN;
+            store_lanes((char *)ev->data[b] + (size_t)i * kelem_size(buffer->elem), buffer->elem,
+                        &nan, 1);
     }
+}
+
+static void *local_memory(Arena *arena, const KBuffer *buffer)
+{
+    return arena_alloc(arena, (size_t)buffer->n * kelem_size(buffer->elem));
 }
 
 void kir_eval(const Kernel *kernel, void *const *args, int64_t first, int64_t last)
@@ -320,8 +329,7 @@ void kir_eval(const Kernel *kernel, void *const *args, int64_t first, int64_t la
         }
     }
     for (uint32_t b = 0; b < kernel->n_buffers; b++)
-        ev.data[b] =
-            kernel->buffers[b].local ? arena_array(ev.arena, float, kernel->buffers[b].n) : args[b];
+        ev.data[b] = kernel->buffers[b].local ? local_memory(ev.arena, &kernel->buffers[b]) : args[b];
     for (ev.task = first; ev.task < last; ev.task++) {
         clear_locals(&ev);
         eval_task(&ev);

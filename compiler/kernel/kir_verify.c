@@ -65,7 +65,7 @@ static void check_buffers(const Verify *vf)
         const KBuffer *buffer = &k->buffers[b];
         if (!is_identifier(buffer->name) || buffer->n < 1 || buffer->elem >= KE_COUNT)
             broken(vf, KVAL_NONE, "buffer %u has no proper name, size or element", b);
-        bool floats = buffer->elem == KE_F32 || (buffer->elem == KE_BF16 && !buffer->local);
+        bool floats = buffer->elem == KE_F32 || buffer->elem == KE_BF16;
         if ((buffer->written || buffer->local) && !floats)
             broken(vf, KVAL_NONE, "buffer %s is written or local but holds no floats",
                    buffer->name);

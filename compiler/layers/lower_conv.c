@@ -126,15 +126,14 @@ static void fill_winograd(float *out, void *arg)
 {
     const Folded *f = arg;
     const double *scales = channel_scales(f);
-    int64_t n = kernel_winograd_positions(&f->form), rows = n * f->rows;
+    int64_t n = kernel_winograd_positions(&f->form);
     double window[WINOGRAD_MAX_WINDOW], positions[WINOGRAD_MAX_POSITIONS];
     for (int64_t i = 0; i < f->rows; i++) {
         for (int64_t c = 0; c < f->co; c++) {
             window_of(f, i, c, scales[c], window);
             kernel_winograd_weights(&f->form, window, positions);
-            float *to = out + c / f->panel * rows * f->panel + c % f->panel;
             for (int64_t p = 0; p < n; p++)
-                to[(p * f->rows + i) * f->panel] = (float)positions[p];
+                out[place_in_panel(f, n * f->rows, p * f->rows + i, c)] = (float)positions[p];
         }
     }
 }
@@ -251,16 +250,15 @@ static BufId blocks_of_pixels(Lower *lw, const Node *node, ConvGeom *g, BufId so
 }
 
 /* Makes the source what the fastest kernel reads: fills f's form, or chooses seven products, or
- * leaves the direct sum. That of bfloat16 takes half of the time, but of one more channel where
- * their number is odd. */
+ * leaves the direct sum, which in bfloat16 is one of an even number of channels. */
 static BufId choose_form(Lower *lw, const Node *node, ConvGeom *g, int64_t macs, BufId source,
                          Folded *f)
 {
     bool make_even = lw->bfloat16 && g->sc % 2 && macs > EVEN_MACS * g->n * g->sh * g->sw * g->sc;
     f->pairs = make_even || lw->plan->buffers.at[source].elem == KE_BF16;
-    int64_t time = f->pairs ? macs / g->sc * (g->sc + make_even) / 2 : macs;
-    if (kernel_winograd_form(g, time, &f->form)) {
-        f->pairs = false;
+    int64_t direct = f->pairs ? macs / g->sc * (g->sc + make_even) : macs;
+    if (kernel_winograd_form(g, direct, f->pairs, &f->form)) {
+        f->pairs = f->form.bfloat16;
         return f->form.blocks ? blocks_of_pixels(lw, node, g, source, f) : source;
     }
     if (make_even) {

@@ -53,7 +53,7 @@ typedef struct Target {
     const char *triple;
     int lanes;     /* float32 lanes of a vector register: 16, 8 or 4 */
     int registers; /* vector registers */
-    bool dot_bfloat16; /* it has the instruction of DOT2; results do not depend on it */
+    bool dot_bfloat16; /* it has instructions for DOT2 and to round; results do not depend on it */
 } Target;
 
 typedef struct Plan {

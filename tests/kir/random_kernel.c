@@ -1,5 +1,6 @@
 /* random_kernel.c - makes random valid kernels from a seed. */
 #include "compiler/base/base.h"
+#include "compiler/kernel/kernel_winograd.h"
 #include "tests/kir/random_kernel.h"
 
 #include <inttypes.h>
@@ -21,7 +22,7 @@ typedef struct Gen {
     uint64_t state;
     int max_lanes;
     int budget; /* statements left */
-    int x, pixels, halves, labels, counters, y, z, local;
+    int x, pixels, halves, labels, counters, y, z, local, local_halves;
     Index indices[MAX_POOL];
     KVal floats[MAX_POOL], vars[MAX_POOL];
     int float_lanes[MAX_POOL], var_lanes[MAX_POOL];
@@ -175,7 +176,9 @@ static int some_active(Gen *g, int lanes)
 static KVal new_load(Gen *g, int lanes)
 {
     int active = some_active(g, lanes);
-    switch (below(g, 6)) {
+    switch (below(g, 7)) {
+    case 6:
+        return kb_load(g->kb, g->local_halves, place(g, N_LOCAL, active), lanes, active);
     case 4:
         return kb_load(g->kb, g->halves, place(g, N_INPUT, active), lanes, active);
     case 5:
@@ -195,8 +198,11 @@ static KVal new_load(Gen *g, int lanes)
 static KVal new_pairs(Gen *g, int lanes)
 {
     int from = below(g, 3) == 0 ? 1 : lanes; /* one pair to all lanes */
-    KVal pairs = below(g, 2) ? kb_load_pair(g->kb, g->halves, place(g, N_INPUT, 2 * from), from)
-                             : kb_load_pair(g->kb, g->z, place_in_region(g, 2 * from), from);
+    int where = below(g, 3);
+    KVal pairs = where == 0 ? kb_load_pair(g->kb, g->halves, place(g, N_INPUT, 2 * from), from)
+                 : where == 1
+                     ? kb_load_pair(g->kb, g->z, place_in_region(g, 2 * from), from)
+                     : kb_load_pair(g->kb, g->local_halves, place(g, N_LOCAL, 2 * from), from);
     return from == lanes ? pairs : kb_splat(g->kb, pairs, lanes);
 }
 
@@ -265,8 +271,10 @@ static void new_store(Gen *g)
 {
     int lanes = some_lanes(g), active = some_active(g, lanes);
     KVal value = below(g, 2) ? new_operation(g, lanes) : pick_float(g, lanes);
-    int where = below(g, 5);
-    if (where == 0)
+    int where = below(g, 6);
+    if (where == 5)
+        kb_store(g->kb, g->local_halves, place(g, N_LOCAL, active), value, active);
+    else if (where == 0)
         kb_store(g->kb, g->local, place(g, N_LOCAL, active), value, active);
     else if (where == 1)
         kb_store(g->kb, g->z, place_in_region(g, active), value, active);
@@ -383,9 +391,11 @@ Kernel *random_kernel(Arena *arena, const char *name, uint64_t seed, int max_lan
     g.counters = kb_buffer(kb, "counters", KE_I64, 8, false);
     g.y = kb_buffer(kb, "y", KE_F32, N_TASKS * REGION, true);
     g.z = kb_buffer(kb, "z", KE_BF16, N_TASKS * REGION, true);
-    g.local = kb_local(kb, "sums", N_LOCAL);
+    g.local = kb_local(kb, "sums", KE_F32, N_LOCAL);
+    g.local_halves = kb_local(kb, "local_halves", KE_BF16, N_LOCAL);
     KVal i = kb_for_n(kb, N_LOCAL);
     kb_store(kb, g.local, i, kb_itof(kb, i), 1);
+    kb_store(kb, g.local_halves, i, kb_itof(kb, i), 1);
     kb_end(kb);
     keep_index(&g, kb_task(kb), N_TASKS - 1);
     g.budget = 60;
@@ -393,7 +403,23 @@ Kernel *random_kernel(Arena *arena, const char *name, uint64_t seed, int max_lan
         block(&g);
     new_store(&g);
     kb_store(kb, g.y, place_in_region(&g, 1), kb_load(kb, g.local, kb_i(kb, 0), 1, 1), 1);
+    kb_store(kb, g.y, place_in_region(&g, 1), kb_load(kb, g.local_halves, kb_i(kb, 0), 1, 1), 1);
     return kb_finish(kb);
+}
+
+Kernel *winograd_kernel(Arena *arena, const char *name, int lanes)
+{
+    KernelTarget target = {lanes, lanes == 16 ? 32 : 16};
+    WinogradForm form = {
+        .h = &WINOGRAD_AXES[WINOGRAD_4_3], .w = &WINOGRAD_AXES[WINOGRAD_WHOLE_2], .bfloat16 = true};
+    ConvGeom g = {.n = 3, .sh = 5, .sw = 2, .sc = 18, .dh = 5, .dw = 2, .dc = 20, .dst_stride = 20};
+    g.kh = g.kw = 3;
+    g.pad_t = g.pad_l = g.stride_h = g.stride_w = g.up_h = g.up_w = 1;
+    ConvOptions o = {.bias = true, .residual = true, .bfloat16 = true};
+    Kernel *kernel = kernel_winograd(arena, target, form, &g, &o, kernel_panel(target, g.dc));
+    kernel->name = name;
+    kernel_retype(arena, kernel, 2, KE_BF16); /* y */
+    return kernel;
 }
 
 /* ---------------------------------------------------------------------- data */
@@ -434,6 +460,20 @@ void random_kernel_args(Arena *arena, const Kernel *kernel, uint64_t seed, void 
                 ((int32_t *)args[b])[i] = (int32_t)next(&state);
             else
                 ((int64_t *)args[b])[i] = (int64_t)next(&state);
+        }
+    }
+}
+
+void random_kernel_tame(const Kernel *kernel, void *const *args)
+{
+    for (uint32_t b = 0; b < kernel->n_buffers && !kernel->buffers[b].local; b++) {
+        const KBuffer *buffer = &kernel->buffers[b];
+        for (int64_t i = 0; i < buffer->n; i++) {
+            if (buffer->elem == KE_F32 && !(fabsf(((float *)args[b])[i]) < 8))
+                ((float *)args[b])[i] = 1;
+            else if (buffer->elem == KE_BF16 &&
+                     !(fabsf(kir_from_bfloat16(((uint16_t *)args[b])[i])) < 8))
+                ((uint16_t *)args[b])[i] = kir_to_bfloat16(1);
         }
     }
 }

@@ -25,7 +25,7 @@ static Kernel *convert_kernel(Arena *arena)
 {
     KB *kb = kb_begin(arena, "tiny_convert", 1);
     int pixels = kb_buffer(kb, "pixels", KE_U8, 6, false), y = kb_buffer(kb, "y", KE_F32, 6, true);
-    int local = kb_local(kb, "local", 8);
+    int local = kb_local(kb, "local", KE_F32, 8);
     kb_store(kb, local, kb_i(kb, 0), kb_load(kb, pixels, kb_i(kb, 0), 8, 6), 8);
     kb_store(kb, y, kb_i(kb, 0), kb_load(kb, local, kb_i(kb, 0), 8, 8), 6);
     return kb_finish(kb);
