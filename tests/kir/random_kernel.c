@@ -416,7 +416,7 @@ Kernel *winograd_kernel(Arena *arena, const char *name, int lanes)
     g.kh = g.kw = 3;
     g.pad_t = g.pad_l = g.stride_h = g.stride_w = g.up_h = g.up_w = 1;
     ConvOptions o = {.bias = true, .residual = true, .bfloat16 = true};
-    Kernel *kernel = kernel_winograd(arena, target, form, &g, &o, kernel_panel(target, g.dc));
+    Kernel *kernel = kernel_winograd(arena, target, form, &g, 1, &o, kernel_panel(target, g.dc));
     kernel->name = name;
     kernel_retype(arena, kernel, 2, KE_BF16); /* y */
     return kernel;
