@@ -134,10 +134,11 @@ static void make_batch(Machine *m)
     int32_t *labels = buffer(m, plan->io.train_labels);
     for (int64_t done = 0; done < batch; done += prefix->batch) {
         uint8_t *images = buffer(m, plan->io.images);
-        for (int64_t i = 0; i < prefix->batch * pixels; i++)
+        int64_t n = batch - done < prefix->batch ? batch - done : prefix->batch;
+        memset(images, 0, (size_t)(prefix->batch * pixels));
+        for (int64_t i = 0; i < n * pixels; i++)
             images[i] = (uint8_t)(random_bits(m) >> 56);
         run_phase(m, prefix);
-        int64_t n = batch - done < prefix->batch ? batch - done : prefix->batch;
         memcpy(features + done * row, buffer(m, plan->io.features_out),
                sizeof(float) * (size_t)(n * row));
     }

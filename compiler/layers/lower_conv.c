@@ -249,6 +249,17 @@ static BufId blocks_of_pixels(Lower *lw, const Node *node, ConvGeom *g, BufId so
     return blocks;
 }
 
+/* A form for products of bfloat16 when one channel more makes their number even. */
+static bool even_form(const ConvGeom *g, int64_t macs, WinogradForm *form)
+{
+    ConvGeom even = *g;
+    even.sc++;
+    bool found = kernel_winograd_form(&even, macs, true, form) && form->bfloat16 && !form->blocks;
+    if (!found)
+        *form = (WinogradForm){0};
+    return found;
+}
+
 /* Makes the source what the fastest kernel reads: fills f's form, or chooses seven products, or
  * leaves the direct sum, which in bfloat16 is one of an even number of channels. */
 static BufId choose_form(Lower *lw, const Node *node, ConvGeom *g, int64_t macs, BufId source,
@@ -257,7 +268,8 @@ static BufId choose_form(Lower *lw, const Node *node, ConvGeom *g, int64_t macs,
     bool make_even = lw->bfloat16 && g->sc % 2 && macs > EVEN_MACS * g->n * g->sh * g->sw * g->sc;
     f->pairs = make_even || lw->plan->buffers.at[source].elem == KE_BF16;
     int64_t direct = f->pairs ? macs / g->sc * (g->sc + make_even) : macs;
-    if (kernel_winograd_form(g, direct, f->pairs, &f->form)) {
+    if (!(make_even && even_form(g, direct, &f->form)) &&
+        kernel_winograd_form(g, direct, f->pairs, &f->form)) {
         f->pairs = f->form.bfloat16;
         return f->form.blocks ? blocks_of_pixels(lw, node, g, source, f) : source;
     }

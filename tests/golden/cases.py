@@ -121,10 +121,11 @@ CASES = {
     "conv_strassen": {
         # frozen windows of 1 x 1 wide enough for seven products instead of eight, one with a stride
         "images": "16x12", "net": [
-            conv("a", 96, 3, "same", activation="relu"),
-            *conv_bn("b", 96, 1),
+            conv("a", 96, 3, "same", activation="tanh"),
+            conv("b", 96, 1), norm("b_bn"),
+            ("Activation", {"name": "b_tanh", "activation": "tanh"}),
             conv("c", 96, 1), norm("c_bn"),
-            ("Add", {"name": "sum"}, ["b_relu", "c_bn"]), relu("sum_relu"),
+            ("Add", {"name": "sum"}, ["b_tanh", "c_bn"]),
             conv("d", 128, 1, strides=2, activation="tanh")],
         "frozen": "all", "head": [GAP]},
     "conv_winograd_strides": {
