@@ -19,6 +19,7 @@ enum {
     MAX_SAMPLES = 128, /* above, the optimizer's share is small */
     GROUPS = 8,        /* tasks */
     UPDATE_OPS = 16,   /* of the optimizer on a vector of weights */
+    BLOCK_TILES = 16,
     COPY_BYTES = 128 * 1024
 };
 
@@ -194,34 +195,40 @@ static int dense_rows(KernelTarget target, int64_t ci, int vectors)
     return rows > target.lanes ? target.lanes : rows;
 }
 
-static void tile_of_x(KB *kb, const ConvGeom *g, int x, int out, KVal tile, int64_t width, int rows,
-                      int lanes)
+/* Part of sample s of x into a tile of `rows` rows. */
+static void piece_of_x(KB *kb, const ConvGeom *g, int x, int out, KVal s, KVal ci, int rows,
+                       int lanes)
 {
-    KVal ci = kb_imulc(kb, tile, width);
-    KVal s = kb_for(kb, kb_i(kb, 0), kb_i(kb, g->n), 1);
     KVal value = kb_load(kb, x, kb_imad(kb, s, g->sc, ci), lanes, rows);
     kb_store(kb, out, kb_imad(kb, s, rows, kb_imulc(kb, ci, g->n)), value, rows);
-    kb_end(kb);
 }
 
+/* In blocks of some tiles sample after sample, not tile after tile: rows of x often lie a multiple
+ * of 4 KiB apart and compete for a set of the cache, so each of their lines is used up at once. */
 Kernel *kernel_dense_tiles(Arena *arena, KernelTarget target, const ConvGeom *g, int64_t panel)
 {
-    int width = dense_rows(target, g->sc, (int)(panel / target.lanes));
-    int64_t full = g->sc / width, rest = g->sc % width;
-    Split split = split_even(full + (rest > 0), tasks_for(g->n * g->sc / VECTOR, 2 * GROUPS));
+    int rows = dense_rows(target, g->sc, (int)(panel / target.lanes)), lanes = target.lanes;
+    int64_t full = g->sc / rows, rest = g->sc % rows, n = full + (rest > 0);
+    Split split = split_even((n + BLOCK_TILES - 1) / BLOCK_TILES,
+                             tasks_for(g->n * g->sc / VECTOR, 2 * GROUPS));
     KB *kb = kb_begin(arena, "dense_tiles", split.groups);
-    kb_title(kb, "(%lld,%lld) in tiles of %d columns", (long long)g->n, (long long)g->sc, width);
+    kb_title(kb, "(%lld,%lld) in tiles of %d columns", (long long)g->n, (long long)g->sc, rows);
     int x = kb_buffer(kb, "x", KE_F32, g->n * g->sc, false);
     int out = kb_buffer(kb, "tiles", KE_F32, g->n * g->sc, true);
-    KVal task = kb_task(kb), hi = split_hi(kb, split, task);
-    KVal t = kb_for(kb, split_lo(kb, split, task), kb_iop(kb, K_IMIN, hi, kb_i(kb, full)), 1);
-    tile_of_x(kb, g, x, out, t, width, width, target.lanes);
+    KVal task = kb_task(kb);
+    KVal block = kb_for(kb, split_lo(kb, split, task), split_hi(kb, split, task), 1);
+    KVal lo = kb_imulc(kb, block, BLOCK_TILES), hi = kb_iaddc(kb, lo, BLOCK_TILES);
+    KVal s = kb_for(kb, kb_i(kb, 0), kb_i(kb, g->n), 1);
+    KVal t = kb_for(kb, lo, kb_iop(kb, K_IMIN, hi, kb_i(kb, full)), 1);
+    piece_of_x(kb, g, x, out, s, kb_imulc(kb, t, rows), rows, lanes);
     kb_end(kb);
     if (rest > 0) {
         kb_if(kb, kb_iop(kb, K_ILT, kb_i(kb, full), hi));
-        tile_of_x(kb, g, x, out, kb_i(kb, full), width, (int)rest, target.lanes);
+        piece_of_x(kb, g, x, out, s, kb_i(kb, full * rows), (int)rest, lanes);
         kb_end(kb);
     }
+    kb_end(kb);
+    kb_end(kb);
     return kb_finish(kb);
 }
 
