@@ -9,9 +9,9 @@ enum {
     PREFIX_MIN_BATCH = 8,
     PREFIX_USUAL_BATCH = 16,
     PREFIX_MAX_BATCH = 64,
-    PREFIX_MAX_BYTES = 12 << 20, /* of the largest layer's input and output together */
-    READ_MACS = 10,              /* multiply-adds that take as long as reading a weight */
-    READ_SHARE = 20              /* reading weights takes at most one in so many parts of the time */
+    PREFIX_MAX_BYTES = 8 << 20, /* of the largest layer's input and output together */
+    READ_MACS = 10,             /* multiply-adds that take as long as reading a weight */
+    READ_SHARE = 20             /* reading weights takes at most one in so many parts of the time */
 };
 
 /* Nodes whose values the prefix hands on, in order, and where in a feature row each stands. */
@@ -44,14 +44,15 @@ static Boundary find_boundary(Ctx *ctx, const Graph *graph, const bool *prefix)
     return b;
 }
 
-/* Bytes of a layer's inputs and output, of one sample. */
+/* Bytes of a layer's inputs and output in the prefix, of one sample. */
 static int64_t layer_bytes(const Graph *graph, NodeId id)
 {
     const Node *node = &graph->nodes.at[id];
+    bool bfloat16 = graph->spec->precision == PREC_BFLOAT16;
     int64_t size = node_size(graph, id);
     for (uint32_t k = 0; k < node->inputs.n; k++)
         size += node_size(graph, node->inputs.at[k]);
-    return size * (int64_t)sizeof(float);
+    return size * (int64_t)kelem_size(bfloat16 ? KE_BF16 : KE_F32);
 }
 
 /* Samples of a run of the prefix: enough to use each weight often while it is at hand, as far as the

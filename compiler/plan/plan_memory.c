@@ -9,12 +9,18 @@
 
 enum {
     ALIGNMENT = 64,
-    GUARD = 64 /* vector loads may touch a little more than the last element */
+    GUARD = 64, /* vector loads may touch a little more than the last element */
+    LARGE = 64 * 1024,
+    STAGGER = 13 * ALIGNMENT /* behind large buffers */
 };
 
+/* Large buffers are often whole pages: if they followed each other they would begin at the same
+ * place of one, and a load from one would wait for a store to another. */
 static uint64_t buffer_bytes(const PlanBuffer *b)
 {
     uint64_t bytes = (uint64_t)b->n * kelem_size(b->elem);
+    if (b->kind != BUF_RODATA && bytes >= LARGE)
+        bytes += STAGGER;
     return (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
 }
 
