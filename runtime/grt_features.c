@@ -1,8 +1,8 @@
 /* grt_features.c - the features of a data set's images, in any order, from the prefix or the cache.
  *
- * The prefix has a batch size of its own: it runs ahead on the next samples of the order, in as many
- * streams as there are threads, and what it computed waits in io.features_out of each until the
- * train or eval phase asks for it. */
+ * The prefix has a batch size of its own: it runs ahead on the next samples of the order, in as
+ * many streams as there are threads, and what it computed waits in io.features_out of each until
+ * the train or eval phase asks for it. */
 #include "runtime/grt_int.h"
 
 void grt_features_start(GrtFeatures *features, const uint32_t *order, int64_t position)

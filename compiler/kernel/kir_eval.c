@@ -329,7 +329,8 @@ void kir_eval(const Kernel *kernel, void *const *args, int64_t first, int64_t la
         }
     }
     for (uint32_t b = 0; b < kernel->n_buffers; b++)
-        ev.data[b] = kernel->buffers[b].local ? local_memory(ev.arena, &kernel->buffers[b]) : args[b];
+        ev.data[b] =
+            kernel->buffers[b].local ? local_memory(ev.arena, &kernel->buffers[b]) : args[b];
     for (ev.task = first; ev.task < last; ev.task++) {
         clear_locals(&ev);
         eval_task(&ev);

@@ -55,9 +55,9 @@ static int64_t layer_bytes(const Graph *graph, NodeId id)
     return size * (int64_t)kelem_size(bfloat16 ? KE_BF16 : KE_F32);
 }
 
-/* Samples of a run of the prefix: enough to use each weight often while it is at hand, as far as the
- * values stay in the cache. Nothing behind the prefix counts, so that experiments that differ there
- * have the same one. */
+/* Samples of a run of the prefix: enough to use each weight often while it is at hand, as far as
+ * the values stay in the cache. Nothing behind the prefix counts, so that experiments that differ
+ * there have the same one. */
 static int64_t prefix_batch(const Graph *graph, const bool *prefix)
 {
     int64_t largest = 0, weights = 0, macs = 0, batch = PREFIX_USUAL_BATCH;

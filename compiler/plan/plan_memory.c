@@ -1,7 +1,7 @@
-/* plan_memory.c - offsets: state first, what the prefix reads and writes of it last, then the scratch
- * of the phases, which share one region; within a phase buffers whose lives do not meet share
- * memory. Lowest fitting offset, largest buffers first. So what a run of the prefix uses is one
- * piece of the block. */
+/* plan_memory.c - offsets: state first, what the prefix reads and writes of it last, then the
+ * scratch of the phases, which share one region; within a phase buffers whose lives do not meet
+ * share memory. Lowest fitting offset, largest buffers first. So what a run of the prefix uses is
+ * one piece of the block. */
 #include "compiler/base/base.h"
 #include "compiler/plan/plan.h"
 
