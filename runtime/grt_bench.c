@@ -51,7 +51,7 @@ static int streams_of(const GrtRun *run, int phase)
 static void run_once(GrtRun *run, int phase, double *seconds)
 {
     if (streams_of(run, phase) > 1)
-        grt_run_streams(run, run->n_threads, seconds);
+        grt_run_streams(run, seconds);
     else
         grt_run_timed(run, phase, seconds);
 }

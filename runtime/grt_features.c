@@ -44,7 +44,7 @@ int64_t grt_features_compute(GrtFeatures *features, int64_t first)
         put_images(features, s, first + from, n - from < batch ? n - from : batch);
     }
     if (streams > 1)
-        grt_run_streams(run, streams, NULL);
+        grt_run_streams(run, NULL);
     else
         grt_run_phase(run, GRT_PREFIX);
     features->staged_first = first;

@@ -167,9 +167,8 @@ GrtRun *grt_run_create(const GrtProgram *program, int n_threads);
 void grt_run_phase(GrtRun *run, int phase);
 /* The same; adds the seconds of each step to seconds[step]. */
 void grt_run_timed(GrtRun *run, int phase, double *seconds);
-/* Runs the prefix in the first n streams side by side, n <= n_threads; seconds as above, of the
- * first, or NULL. */
-void grt_run_streams(GrtRun *run, int n, double *seconds);
+/* Runs the prefix in all streams side by side; seconds as above, of the first, or NULL. */
+void grt_run_streams(GrtRun *run, double *seconds);
 /* Where a buffer of the prefix (images, features_out or prefix_head_input) lies in a stream. */
 void *grt_stream_buffer(const GrtRun *run, int stream, uint32_t buffer);
 
@@ -298,8 +297,8 @@ void grt_features_take(GrtFeatures *features, float *out, int32_t *labels, int64
 /* Runs the prefix on samples from position `first` of the order on: of a batch, or of one a thread
  * where there are so many. Returns of how many; their features stay staged until the next call. */
 int64_t grt_features_compute(GrtFeatures *features, int64_t first);
-/* What the prefix wrote for the i-th staged sample into a buffer with rows of row_size: its row, and
- * behind it those of others, *n in all. */
+/* What the prefix wrote for the i-th staged sample into a buffer with rows of row_size: its row,
+ * and behind it those of others, *n in all. */
 const float *grt_features_staged(const GrtFeatures *features, uint32_t buffer, int64_t row_size,
                                  int64_t i, int64_t *n);
 

@@ -31,25 +31,34 @@ static void *place_buffer(const GrtRun *run, const GrtBuffer *buffer)
     return rodata ? (void *)(uintptr_t)(p->rodata + buffer->offset) : run->block + buffer->offset;
 }
 
-static size_t count_args(const GrtPhase *ph)
+void *grt_stream_buffer(const GrtRun *run, int stream, uint32_t buffer)
 {
-    size_t n = 0;
-    for (uint32_t s = 0; s < ph->n_steps; s++)
-        n += ph->steps[s].n_args;
-    return n;
+    const GrtProgram *p = run->program;
+    const GrtBuffer *b = &p->buffers[buffer];
+    uint64_t from = b->offset - p->stream_offset; /* huge where it begins before */
+    if (from > p->stream_bytes || b->n * elem_size(b->elem) > p->stream_bytes - from)
+        grt_die(GRT_EXIT_BUG, "buffer %s does not lie in a stream", b->name);
+    return run->streams[stream].memory + from;
 }
 
-static void resolve_phase(GrtRun *run, int phase)
+/* The arguments of a phase's steps; those of the prefix in streams but the first lie there. */
+static void **resolve_args(const GrtRun *run, int phase, int stream)
 {
-    const GrtPhase *ph = &run->program->phases[phase];
-    size_t at = 0;
-    run->args[phase] = grt_alloc(count_args(ph), sizeof(void *));
+    const GrtProgram *p = run->program;
+    const GrtPhase *ph = &p->phases[phase];
+    size_t n_args = 0, at = 0;
+    for (uint32_t s = 0; s < ph->n_steps; s++)
+        n_args += ph->steps[s].n_args;
+    void **args = grt_alloc(n_args, sizeof(void *));
     for (uint32_t s = 0; s < ph->n_steps; s++)
         for (uint32_t a = 0; a < ph->steps[s].n_args; a++) {
-            if (ph->steps[s].args[a] >= run->program->n_buffers)
+            uint32_t buffer = ph->steps[s].args[a];
+            if (buffer >= p->n_buffers)
                 grt_die(GRT_EXIT_BUG, "step %s has no such buffer", ph->steps[s].name);
-            run->args[phase][at++] = run->buffers[ph->steps[s].args[a]];
+            bool own = stream > 0 && p->buffers[buffer].place != GRT_RODATA;
+            args[at++] = own ? grt_stream_buffer(run, stream, buffer) : run->buffers[buffer];
         }
+    return args;
 }
 
 static void *map_block(uint64_t bytes)
@@ -61,43 +70,15 @@ static void *map_block(uint64_t bytes)
     return block;
 }
 
-void *grt_stream_buffer(const GrtRun *run, int stream, uint32_t buffer)
-{
-    return run->streams[stream].memory +
-           (run->program->buffers[buffer].offset - run->program->stream_offset);
-}
-
-/* The arguments of the prefix's steps with the stream's memory in the place of the block's. */
-static void resolve_stream(GrtRun *run, int stream)
-{
-    const GrtProgram *p = run->program;
-    const GrtPhase *ph = &p->phases[GRT_PREFIX];
-    GrtStream *st = &run->streams[stream];
-    size_t at = 0;
-    st->memory = map_block(p->stream_bytes);
-    st->args = grt_alloc(count_args(ph), sizeof(void *));
-    for (uint32_t s = 0; s < ph->n_steps; s++)
-        for (uint32_t a = 0; a < ph->steps[s].n_args; a++) {
-            uint32_t buffer = ph->steps[s].args[a];
-            const GrtBuffer *b = &p->buffers[buffer];
-            if (b->place == GRT_RODATA) {
-                st->args[at++] = run->buffers[buffer];
-                continue;
-            }
-            uint64_t from = b->offset - p->stream_offset; /* huge where it begins before */
-            if (from > p->stream_bytes || b->n * elem_size(b->elem) > p->stream_bytes - from)
-                grt_die(GRT_EXIT_BUG, "buffer %s does not lie in a stream", b->name);
-            st->args[at++] = st->memory + from;
-        }
-}
-
 static void create_streams(GrtRun *run)
 {
     run->streams = grt_alloc((size_t)run->n_threads, sizeof *run->streams);
     run->streams[0] = (GrtStream){.memory = run->block + run->program->stream_offset,
                                   .args = run->args[GRT_PREFIX]};
-    for (int i = 1; i < run->n_threads; i++)
-        resolve_stream(run, i);
+    for (int i = 1; i < run->n_threads; i++) {
+        run->streams[i].memory = map_block(run->program->stream_bytes);
+        run->streams[i].args = resolve_args(run, GRT_PREFIX, i);
+    }
 }
 
 GrtRun *grt_run_create(const GrtProgram *program, int n_threads)
@@ -113,7 +94,7 @@ GrtRun *grt_run_create(const GrtProgram *program, int n_threads)
     for (uint32_t i = 0; i < program->n_buffers; i++)
         run->buffers[i] = place_buffer(run, &program->buffers[i]);
     for (int phase = 0; phase < GRT_N_PHASES; phase++)
-        resolve_phase(run, phase);
+        run->args[phase] = resolve_args(run, phase, 0);
     create_streams(run);
     run->io_bytes = IO_BYTES;
     run->io_buffer = grt_alloc(1, IO_BYTES);
@@ -190,10 +171,10 @@ static void run_stream(void *context, int thread, int n_threads)
     run_steps(&pr, 0, 1);
 }
 
-void grt_run_streams(GrtRun *run, int n, double *seconds)
+void grt_run_streams(GrtRun *run, double *seconds)
 {
     StreamsRun sr = {run, seconds};
-    grt_team_run(n, run_stream, &sr);
+    grt_team_run(run->n_threads, run_stream, &sr);
 }
 
 uint64_t grt_phase_macs(const GrtPhase *phase)

@@ -72,7 +72,7 @@ Kernel *kernel_winograd(Arena *arena, KernelTarget target, WinogradForm form, co
                         int64_t macs, const ConvOptions *options, int64_t panel);
 /* The form that is expected to be fastest; false: none is faster than kernel_conv, which takes the
  * time of `macs` multiply-adds, of bfloat16 or float32. The time of a form of kernel_depth_geom
- * includes kernel_space_to_depth. */
+ * includes kernel_space_to_depth; products of bfloat16 are of sc, or one more where it is odd. */
 bool kernel_winograd_form(const ConvGeom *geom, int64_t macs, bool bfloat16, WinogradForm *form);
 /* A window of weights (row-major) to the positions that kernel_winograd multiplies with. */
 enum { WINOGRAD_MAX_POSITIONS = 49, WINOGRAD_MAX_WINDOW = 25 };

@@ -209,8 +209,7 @@ Kernel *kernel_dense_tiles(Arena *arena, KernelTarget target, const ConvGeom *g,
 {
     int rows = dense_rows(target, g->sc, (int)(panel / target.lanes)), lanes = target.lanes;
     int64_t full = g->sc / rows, rest = g->sc % rows, n = full + (rest > 0);
-    Split split = split_even((n + BLOCK_TILES - 1) / BLOCK_TILES,
-                             tasks_for(g->n * g->sc / VECTOR, 2 * GROUPS));
+    Split split = split_even(div_up(n, BLOCK_TILES), tasks_for(g->n * g->sc / VECTOR, 2 * GROUPS));
     KB *kb = kb_begin(arena, "dense_tiles", split.groups);
     kb_title(kb, "(%lld,%lld) in tiles of %d columns", (long long)g->n, (long long)g->sc, rows);
     int x = kb_buffer(kb, "x", KE_F32, g->n * g->sc, false);

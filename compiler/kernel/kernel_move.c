@@ -184,20 +184,15 @@ static int64_t lead_of(int64_t pad, int64_t stride)
     return ((-pad) % stride + stride) % stride;
 }
 
-static int64_t over(int64_t n, int64_t block)
-{
-    return (n + block - 1) / block;
-}
-
 ConvGeom kernel_depth_geom(const ConvGeom *g)
 {
     ConvGeom d = *g;
     int64_t lead_h = lead_of(g->pad_t, g->stride_h), lead_w = lead_of(g->pad_l, g->stride_w);
-    d.sh = over(g->sh, g->stride_h);
-    d.sw = over(g->sw, g->stride_w);
+    d.sh = div_up(g->sh, g->stride_h);
+    d.sw = div_up(g->sw, g->stride_w);
     d.sc = g->sc * g->stride_h * g->stride_w;
-    d.kh = over(g->kh + lead_h, g->stride_h);
-    d.kw = over(g->kw + lead_w, g->stride_w);
+    d.kh = div_up(g->kh + lead_h, g->stride_h);
+    d.kw = div_up(g->kw + lead_w, g->stride_w);
     d.pad_t = (g->pad_t + lead_h) / g->stride_h;
     d.pad_l = (g->pad_l + lead_w) / g->stride_w;
     d.stride_h = d.stride_w = 1;

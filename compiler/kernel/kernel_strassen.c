@@ -239,14 +239,14 @@ static int64_t row_bytes(int formed, int64_t sums)
 /* Tiles of a block: as many as fit LOCAL_BYTES, in an even number of blocks of like size. */
 static void choose_blocks(Strassen *s)
 {
-    int64_t tiles = (s->rows + s->tile_rows - 1) / s->tile_rows;
+    int64_t tiles = div_up(s->rows, s->tile_rows);
     int64_t most = LOCAL_BYTES / (row_bytes(s->formed, s->sums) * s->tile_rows);
     check_bug(most >= 1);
-    int64_t blocks = (tiles + most - 1) / most;
+    int64_t blocks = div_up(tiles, most);
     if (blocks % 2 && blocks < tiles)
         blocks++;
-    s->each = (tiles + blocks - 1) / blocks;
-    s->n_blocks = (tiles + s->each - 1) / s->each;
+    s->each = div_up(tiles, blocks);
+    s->n_blocks = div_up(tiles, s->each);
     s->in_pitch = s->each * s->tile_rows * s->row_pitch;
     s->out_pitch = s->tile_rows * s->panel;
 }
@@ -316,7 +316,7 @@ static Strassen choose(KernelTarget target, const ConvGeom *g, const ConvOptions
     s.tile_rows = tile_choose_rows(target, s.rows, (int)(panel / target.lanes),
                                    pitch * (int64_t)sizeof(float));
     choose_blocks(&s);
-    s.panels = split_even((s.cols + panel - 1) / panel, s.n_blocks == 1 ? 2 : 1);
+    s.panels = split_even(div_up(s.cols, panel), s.n_blocks == 1 ? 2 : 1);
     return s;
 }
 

@@ -12,6 +12,12 @@ enum {
     VECTOR = 16    /* lanes that operations are counted in: choices are the same on all machines */
 };
 
+/* How many parts of size `part` hold n things. */
+static inline int64_t div_up(int64_t n, int64_t part)
+{
+    return (n + part - 1) / part;
+}
+
 /* rows x vectors accumulators. */
 typedef struct Tile {
     int rows, vectors, lanes;

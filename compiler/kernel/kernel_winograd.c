@@ -363,11 +363,6 @@ static int64_t output_ops(const WinogradAxis *h, const WinogradAxis *w)
            h->out * w->out;
 }
 
-static int64_t div_up(int64_t a, int64_t b)
-{
-    return (a + b - 1) / b;
-}
-
 /* Rows of a block: as many as fit LOCAL_BYTES, whole tiles or an even part of one's samples. Blocks
  * have tiles alike, so that few are computed twice. */
 static void choose_block(Winograd *w, const WinogradForm *form)
@@ -440,7 +435,7 @@ static int64_t tiles_along(const WinogradAxis *axis, int64_t dst)
 /* Lanes of the vectors that hold so many channels. */
 static int64_t whole_lanes(int64_t channels)
 {
-    return (channels + VECTOR - 1) / VECTOR * VECTOR;
+    return div_up(channels, VECTOR) * VECTOR;
 }
 
 /* Vector operations of a convolution by a form; the products of a position are stored as well. */
@@ -454,13 +449,15 @@ static int64_t form_ops(const WinogradForm *f, const ConvGeom *g)
 }
 
 /* The same with the loads and stores of kernel_space_to_depth, where there are strides that the
- * form does not have; INT64_MAX: the form is of no use. */
+ * form does not have, else of an even number of channels where products are of pairs; INT64_MAX:
+ * the form is of no use. */
 static int64_t ops_with_move(WinogradForm *f, const ConvGeom *g)
 {
-    ConvGeom d = kernel_depth_geom(g);
-    f->blocks = !fits(f, g);
+    ConvGeom d = kernel_depth_geom(g), whole = *g;
+    whole.sc += g->sc % at_once(f->bfloat16);
+    f->blocks = !fits(f, &whole);
     if (!f->blocks)
-        return form_ops(f, g);
+        return form_ops(f, &whole);
     int64_t move = 2 * g->n * g->sh * g->sw * whole_lanes(g->sc) / VECTOR;
     return fits(f, &d) ? form_ops(f, &d) + move : INT64_MAX;
 }

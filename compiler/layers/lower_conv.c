@@ -148,7 +148,7 @@ static void fill_strassen(float *out, void *arg)
             double quarters[4], positions[STRASSEN_POSITIONS];
             for (int q = 0; q < 4; q++) {
                 int64_t to = c + q % 2 * cols;
-                window_of(f, i + q / 2 * rows, to, scales[to], &quarters[q]);
+                quarters[q] = scales[to] * weight_at(f, 0, 0, i + q / 2 * rows, to);
             }
             kernel_strassen_weights(quarters, positions);
             for (int64_t p = 0; p < n; p++)
@@ -249,38 +249,26 @@ static BufId blocks_of_pixels(Lower *lw, const Node *node, ConvGeom *g, BufId so
     return blocks;
 }
 
-/* A form for products of bfloat16 when one channel more makes their number even. */
-static bool even_form(const ConvGeom *g, int64_t macs, WinogradForm *form)
-{
-    ConvGeom even = *g;
-    even.sc++;
-    bool found = kernel_winograd_form(&even, macs, true, form) && form->bfloat16 && !form->blocks;
-    if (!found)
-        *form = (WinogradForm){0};
-    return found;
-}
-
 /* Makes the source what the fastest kernel reads: fills f's form, or chooses seven products, or
- * leaves the direct sum, which in bfloat16 is one of an even number of channels. */
+ * leaves the direct sum. Products of pairs are of an even number of channels. */
 static BufId choose_form(Lower *lw, const Node *node, ConvGeom *g, int64_t macs, BufId source,
                          Folded *f)
 {
     bool make_even = lw->bfloat16 && g->sc % 2 && macs > EVEN_MACS * g->n * g->sh * g->sw * g->sc;
     f->pairs = make_even || lw->plan->buffers.at[source].elem == KE_BF16;
     int64_t direct = f->pairs ? macs / g->sc * (g->sc + make_even) : macs;
-    if (!(make_even && even_form(g, direct, &f->form)) &&
-        kernel_winograd_form(g, direct, f->pairs, &f->form)) {
+    bool winograd = kernel_winograd_form(g, direct, f->pairs, &f->form);
+    if (winograd)
         f->pairs = f->form.bfloat16;
-        return f->form.blocks ? blocks_of_pixels(lw, node, g, source, f) : source;
-    }
-    if (make_even) {
-        source = even_channels(lw, node, g, source);
-        f->rows = g->sc;
-    }
-    f->strassen = !f->pairs && kernel_strassen_pays(g);
+    if (f->form.blocks)
+        return blocks_of_pixels(lw, node, g, source, f);
+    f->strassen = !winograd && !f->pairs && kernel_strassen_pays(g);
     if (f->strassen)
         f->panel = kernel_panel(lw->target, g->dc / 2);
-    return source;
+    if (!f->pairs || g->sc % 2 == 0)
+        return source;
+    f->rows = g->sc + 1;
+    return even_channels(lw, node, g, source);
 }
 
 static Kernel *frozen_kernel(const Lower *lw, const ConvGeom *g, const ConvOptions *o, int64_t macs,

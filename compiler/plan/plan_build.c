@@ -66,7 +66,8 @@ static int64_t prefix_batch(const Graph *graph, const bool *prefix)
         const Param *kernel = node_param(node, "kernel");
         if (!prefix[i])
             continue;
-        largest = layer_bytes(graph, i) > largest ? layer_bytes(graph, i) : largest;
+        int64_t bytes = layer_bytes(graph, i);
+        largest = bytes > largest ? bytes : largest;
         weights += kernel ? param_size(kernel) : 0;
         macs += node_macs(graph, node, true);
     }
