@@ -3,40 +3,16 @@
 #include "compiler/graph/graph.h"
 #include "compiler/layers/window.h"
 
-/* One axis of a convolution's input. */
-typedef struct Axis {
-    int64_t window, stride, pad; /* pad: cells of zeros before the first real one */
-    int64_t size, count;         /* real cells; positions of the window */
-} Axis;
-
-/* Pairs of a window's position and one of its cells that meet a real cell of the input. */
-static int64_t live_taps(const Axis *axis)
-{
-    int64_t live = 0;
-    for (int64_t tap = 0; tap < axis->window; tap++) {
-        /* Positions `at` with 0 <= at * stride - before < size. */
-        int64_t before = axis->pad - tap, last = axis->size - 1 + before;
-        if (last < 0)
-            continue;
-        int64_t from = before > 0 ? (before + axis->stride - 1) / axis->stride : 0;
-        int64_t end = last / axis->stride + 1;
-        if (end > axis->count)
-            end = axis->count;
-        live += end > from ? end - from : 0;
-    }
-    return live;
-}
-
 /* The kernel (window height, window width, in, out) at all positions of the output. The zeros of a
  * ZeroPadding2D before the convolution count as its padding. */
 static int64_t live_conv_macs(const Graph *graph, const Node *node, const Param *kernel)
 {
     const LayerAttrs *a = &node->attrs;
     const Node *in = graph_input(graph, node, 0);
-    Axis h = {a->kernel[0], a->strides[0],
+    WindowAxis h = {a->kernel[0], a->strides[0],
               window_pad(in->shape.h, a->kernel[0], a->strides[0], a->padding), in->shape.h,
               node->shape.h};
-    Axis w = {a->kernel[1], a->strides[1],
+    WindowAxis w = {a->kernel[1], a->strides[1],
               window_pad(in->shape.w, a->kernel[1], a->strides[1], a->padding), in->shape.w,
               node->shape.w};
     for (; in->kind == LAYER_zeropad; in = graph_input(graph, in, 0)) {
@@ -46,7 +22,7 @@ static int64_t live_conv_macs(const Graph *graph, const Node *node, const Param 
         w.pad += pads[2];
         w.size -= pads[2] + pads[3];
     }
-    return live_taps(&h) * live_taps(&w) * kernel->dims[2] * kernel->dims[3];
+    return window_live_taps(&h) * window_live_taps(&w) * kernel->dims[2] * kernel->dims[3];
 }
 
 int64_t node_macs(const Graph *graph, const Node *node, bool live_only)

@@ -167,6 +167,9 @@ Kernel *kernel_pad_grad(Arena *arena, KernelTarget target, int64_t h, int64_t w,
 /* x (rows, c) into y (rows, stride) at offset; back with `extract`: y, x */
 Kernel *kernel_channels(Arena *arena, KernelTarget target, int64_t rows, int64_t c, int64_t stride,
                         int64_t offset, bool extract, bool accumulate);
+/* Every so many rows and columns: x (h, w, nc), y (h / every_h, w / every_w, nc), rounded up */
+Kernel *kernel_pixels(Arena *arena, KernelTarget target, int64_t h, int64_t w, int64_t nc,
+                      int64_t every_h, int64_t every_w);
 /* x (rows, c), y (rows, c + 1), the last of each row being zero */
 Kernel *kernel_even_channels(Arena *arena, KernelTarget target, int64_t rows, int64_t c);
 /* A convolution with strides is one of stride 1 over an image whose blocks of stride_h x stride_w

@@ -160,6 +160,23 @@ Kernel *kernel_channels(Arena *arena, KernelTarget target, int64_t rows, int64_t
     return kb_finish(kb);
 }
 
+Kernel *kernel_pixels(Arena *arena, KernelTarget target, int64_t h, int64_t w, int64_t nc,
+                      int64_t every_h, int64_t every_w)
+{
+    int64_t dh = div_up(h, every_h), dw = div_up(w, every_w);
+    KB *kb = kb_begin(arena, "pixels", dh);
+    kb_title(kb, "(%lld,%lld) of (%lld,%lld) pixels of %lld values", (long long)dh, (long long)dw,
+             (long long)h, (long long)w, (long long)nc);
+    Move m = {.x = kb_buffer(kb, "x", KE_F32, h * w * nc, false),
+              .y = kb_buffer(kb, "y", KE_F32, dh * dw * nc, true)};
+    KVal row = kb_task(kb), col = kb_for_n(kb, dw);
+    KVal from = kb_imad(kb, kb_imulc(kb, row, every_h), w, kb_imulc(kb, col, every_w));
+    KVal to = kb_imad(kb, row, dw, col);
+    move_row(kb, &m, kb_imulc(kb, from, nc), kb_imulc(kb, to, nc), nc, target.lanes);
+    kb_end_n(kb, dw);
+    return kb_finish(kb);
+}
+
 Kernel *kernel_even_channels(Arena *arena, KernelTarget target, int64_t rows, int64_t c)
 {
     Split split = split_even(rows, 16);

@@ -10,8 +10,10 @@ libgraft_a_SOURCES += \
     %D%/lower_dense.c \
     %D%/lower_fuse.c \
     %D%/lower_join.c \
+    %D%/lower_live.c \
     %D%/lower_norm.c \
     %D%/lower_norm.h \
     %D%/lower_pool.c \
     %D%/rules.c \
+    %D%/window.c \
     %D%/window.h

@@ -8,26 +8,37 @@
 
 static ConvGeom geom_of(const Lower *lw, const Node *node)
 {
-    const Fusion *f = &lw->fusion[node->id];
-    Shape s = lw->graph->nodes.at[f->source].shape, d = node->shape;
+    const Fusion *f = &lw->fusion[node->id], *from = &lw->fusion[f->source],
+                 *to = &lw->fusion[f->last];
+    Shape whole = lw->graph->nodes.at[f->source].shape;
+    Shape s = lower_shape(lw, f->source), d = lower_shape(lw, f->last);
     const LayerAttrs *a = &node->attrs;
-    ConvGeom g = {.n = lw->batch,
-                  .sh = s.h * f->up_h,
-                  .sw = s.w * f->up_w,
-                  .sc = s.c,
-                  .dh = d.h,
-                  .dw = d.w,
-                  .dc = d.c,
-                  .kh = a->kernel[0],
-                  .kw = a->kernel[1],
-                  .stride_h = a->strides[0],
-                  .stride_w = a->strides[1],
-                  .up_h = f->up_h,
-                  .up_w = f->up_w,
-                  .dst_stride = d.c};
-    g.pad_t = f->pad_t + window_pad(g.sh, g.kh, g.stride_h, a->padding);
-    g.pad_l = f->pad_l + window_pad(g.sw, g.kw, g.stride_w, a->padding);
-    return g;
+    int64_t pad_t = window_pad(whole.h * f->up_h, a->kernel[0], a->strides[0], a->padding);
+    int64_t pad_l = window_pad(whole.w * f->up_w, a->kernel[1], a->strides[1], a->padding);
+    return (ConvGeom){.n = lw->batch,
+                      .sh = s.h * f->up_h,
+                      .sw = s.w * f->up_w,
+                      .sc = s.c,
+                      .dh = d.h,
+                      .dw = d.w,
+                      .dc = d.c,
+                      .kh = a->kernel[0],
+                      .kw = a->kernel[1],
+                      .stride_h = a->strides[0] * to->live_h / from->live_h,
+                      .stride_w = a->strides[1] * to->live_w / from->live_w,
+                      .pad_t = f->pad_t + pad_t,
+                      .pad_l = f->pad_l + pad_l,
+                      .up_h = f->up_h,
+                      .up_w = f->up_w,
+                      .dst_stride = d.c};
+}
+
+/* Live multiply-adds of a batch. */
+static int64_t macs_of(const ConvGeom *g)
+{
+    WindowAxis h = {g->kh, g->stride_h, g->pad_t, g->sh, g->dh};
+    WindowAxis w = {g->kw, g->stride_w, g->pad_l, g->sw, g->dw};
+    return window_live_taps(&h) * window_live_taps(&w) * g->sc * g->dc * g->n;
 }
 
 /* Taps lo .. hi-1 along one axis that some output position reaches. */
@@ -280,6 +291,25 @@ static Kernel *frozen_kernel(const Lower *lw, const ConvGeom *g, const ConvOptio
     return (f->strassen ? kernel_strassen : kernel_conv)(arena, lw->target, g, o, f->panel);
 }
 
+/* What is added to a convolution's sums: of the pixels of that value, those that this computes. */
+static BufId residual_pixels(Lower *lw, const Node *node, const ConvGeom *g)
+{
+    const Fusion *f = &lw->fusion[node->id], *from = &lw->fusion[f->residual],
+                 *to = &lw->fusion[f->last];
+    BufId whole = lower_value(lw, f->residual);
+    int64_t every_h = to->live_h / from->live_h, every_w = to->live_w / from->live_w;
+    if (every_h == 1 && every_w == 1)
+        return whole;
+    Arena *arena = lw->ctx->arena;
+    Shape s = lower_shape(lw, f->residual);
+    BufId pixels = lower_scratch(lw, arena_printf(arena, "%s/residual", node->name),
+                                 g->n * g->dh * g->dw * g->dc);
+    lw->plan->buffers.at[pixels].elem = lw->plan->buffers.at[whole].elem;
+    Kernel *kernel = kernel_pixels(arena, lw->target, s.h, s.w, g->n * g->dc, every_h, every_w);
+    lower_step_args(lw, arena_printf(arena, "%s.residual", node->name), kernel, 0, whole, pixels);
+    return pixels;
+}
+
 /* A frozen convolution with all that is fused to it: one step, and one that turns the source to
  * what this reads where that is faster. */
 static void forward_frozen(Lower *lw, const Node *node)
@@ -295,7 +325,7 @@ static void forward_frozen(Lower *lw, const Node *node)
     ConvOptions o = {.bias = folded.bias || folded.has_norm, .residual = f->residual != NODE_NONE};
     o.act = lower_act(f->act == NODE_NONE ? node : &graph->nodes.at[f->act]);
     Arena *arena = lw->ctx->arena;
-    int64_t macs = node_macs(graph, node, true) * lw->batch;
+    int64_t macs = macs_of(&g);
     BufId args[5], n = 0;
     args[n++] = choose_form(lw, node, &g, macs, lower_value(lw, f->source), &folded);
     o.bfloat16 = folded.pairs;
@@ -305,7 +335,7 @@ static void forward_frozen(Lower *lw, const Node *node)
         args[n++] = lower_rodata(lw, arena_printf(arena, "%s/bias.folded", node->name),
                                  kernel_panel_size(1, g.dc, folded.panel), fill_bias, &folded);
     if (o.residual)
-        args[n++] = lower_value(lw, f->residual);
+        args[n++] = residual_pixels(lw, node, &g);
     Kernel *kernel = frozen_kernel(lw, &g, &o, macs, &folded);
     lower_step(lw, node->name, kernel, (uint64_t)macs, n, args);
     lower_product_softmax(lw, node, args[2]);
@@ -326,12 +356,6 @@ void lower_matrix_forward(Lower *lw, const Node *node, const ConvGeom *g, uint64
     lower_product_softmax(lw, node, args[2]);
 }
 
-/* Live multiply-adds of a batch. */
-static uint64_t batch_macs(const Lower *lw, const Node *node)
-{
-    return (uint64_t)(node_macs(lw->graph, node, true) * lw->batch);
-}
-
 void conv2d_forward(Lower *lw, const Node *node)
 {
     if (lw->prefix[node->id]) {
@@ -339,7 +363,7 @@ void conv2d_forward(Lower *lw, const Node *node)
         return;
     }
     ConvGeom g = geom_of(lw, node);
-    lower_matrix_forward(lw, node, &g, batch_macs(lw, node));
+    lower_matrix_forward(lw, node, &g, (uint64_t)macs_of(&g));
 }
 
 /* Of (rows x cols) in panels of `panel` columns: (cols x rows) in panels of `panel_t`. */
@@ -432,5 +456,5 @@ void lower_matrix_backward(Lower *lw, const Node *node, const ConvGeom *g, uint6
 void conv2d_backward(Lower *lw, const Node *node)
 {
     ConvGeom g = geom_of(lw, node);
-    lower_matrix_backward(lw, node, &g, batch_macs(lw, node));
+    lower_matrix_backward(lw, node, &g, (uint64_t)macs_of(&g));
 }

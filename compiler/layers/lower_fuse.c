@@ -136,5 +136,6 @@ const Fusion *lower_fuse(Ctx *ctx, const Graph *graph, const bool *prefix)
         fuse_behind(&f, i);
         mark_chain(&f, i);
     }
+    lower_live(graph, prefix, f.fusion);
     return f.fusion;
 }

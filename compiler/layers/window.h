@@ -22,4 +22,12 @@ static inline int64_t window_pad(int64_t size, int64_t window, int64_t stride, i
     return total > 0 ? total / 2 : 0;
 }
 
+/* A window along one axis of an image. */
+typedef struct WindowAxis {
+    int64_t window, stride, pad; /* pad: cells of zeros before the first real one */
+    int64_t size, count;         /* real cells; positions of the window */
+} WindowAxis;
+/* Pairs of a window's position and one of its cells that meet a real cell of the image. */
+int64_t window_live_taps(const WindowAxis *axis);
+
 #endif

@@ -53,6 +53,17 @@ BufId lower_rodata(Lower *lw, const char *name, int64_t n, RodataFill fill, void
     return *id;
 }
 
+Shape lower_shape(const Lower *lw, NodeId node)
+{
+    Shape s = lw->graph->nodes.at[node].shape;
+    const Fusion *f = &lw->fusion[node];
+    if (f->inside)
+        return s;
+    s.h = (s.h + f->live_h - 1) / f->live_h;
+    s.w = (s.w + f->live_w - 1) / f->live_w;
+    return s;
+}
+
 BufId lower_value(Lower *lw, NodeId node)
 {
     if (lw->value[node] == BUF_NONE)

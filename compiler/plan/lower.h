@@ -21,10 +21,14 @@ typedef struct Fusion {
     int64_t pad_t, pad_l; /* padding taken in */
     bool zero_pad;        /* there is such */
     int64_t up_h, up_w;   /* factors of upsampling taken in */
+    int64_t live_h, live_w; /* only rows and columns of the node's output that are multiples of
+                               these are read, computed and stored; 0 of a node inside */
 } Fusion;
 
 /* By node; only nodes of the prefix are fused. */
 const Fusion *lower_fuse(Ctx *ctx, const Graph *graph, const bool *prefix);
+/* Fills live_h and live_w, the rest being there (layers/lower_live.c). */
+void lower_live(const Graph *graph, const bool *prefix, Fusion *fusion);
 
 /* Parameters of a node that are not frozen, in memory. */
 typedef struct NodeState {
@@ -51,10 +55,12 @@ typedef struct Lower {
     NodeId direct;        /* prefix: the node that writes the features itself, NODE_NONE none */
 } Lower;
 
-/* Shape helpers: elements of a whole batch. */
+/* Shape of a node's output as it is in memory: without the pixels that nobody reads. */
+Shape lower_shape(const Lower *lw, NodeId node);
+/* Its elements in a whole batch. */
 static inline int64_t lower_elems(const Lower *lw, const Node *node)
 {
-    return shape_size(node->shape) * lw->batch;
+    return shape_size(lower_shape(lw, node->id)) * lw->batch;
 }
 
 BufId lower_value(Lower *lw, NodeId node);     /* output of a node that was lowered */

@@ -142,6 +142,21 @@ CASES = {
             conv("b", 24, 3, "same", strides=[1, 2], activation="relu"),
             conv("c", 24, [7, 3], "same", strides=[2, 1], activation="relu")],
         "frozen": "all", "head": [GAP]},
+    "conv_live_pixels": {
+        # frozen windows of 1 x 1 whose strides leave out pixels: of what a residual sum gives, one
+        # behind another, and of a window of 3 x 3
+        "images": "16x12", "net": [
+            conv("a", 8, 3, "same", activation="relu"),
+            conv("b", 9, 3, "same", activation="relu"),
+            conv("c", 8, 1), norm("c_bn"),
+            ("Add", {"name": "sum"}, ["a", "c_bn"]), relu("sum_relu"),
+            conv("d", 10, 1, strides=[2, 1], activation="tanh", of="sum_relu"),
+            conv("e", 12, 1, strides=2, activation="tanh", of="sum_relu"),
+            conv("f", 12, 1, strides=[1, 2], of="d"), norm("f_bn"),
+            ("Add", {"name": "more"}, ["e", "f_bn"]), relu("more_relu"),
+            conv("g", 7, 3, "same", activation="tanh"),
+            conv("h", 16, 1, strides=3, activation="tanh")],
+        "frozen": "all", "head": [GAP]},
     "conv_dead_taps": {
         "images": "8x8", "net": [
             conv("a", 20, 3, "same", strides=4, activation="relu"),
