@@ -34,29 +34,52 @@ static void move_row(KB *kb, Move *m, KVal x_base, KVal y_base, int64_t n, int l
     vector_loop(kb, kb_i(kb, 0), n, lanes, move_vector, m);
 }
 
+typedef struct Preprocess {
+    const PreprocessOptions *options;
+    int64_t n, h, w, c;
+    int x, row, y; /* row: of one image, divided */
+    KVal from;
+} Preprocess;
+
+static void divide_vector(KB *kb, KVal index, int lanes, int active, void *arg)
+{
+    const Preprocess *p = arg;
+    KVal v = kb_load(kb, p->x, kb_iadd(kb, p->from, index), lanes, active);
+    if (p->options->divisor != 0)
+        v = kb_fop(kb, K_FDIV, v, kb_f(kb, p->options->divisor, lanes));
+    kb_store(kb, p->row, index, v, active);
+}
+
+/* The channels of a pixel to their places. */
+static void place_pixel(KB *kb, const Preprocess *p, KVal from, KVal to)
+{
+    const PreprocessOptions *o = p->options;
+    for (int64_t k = 0; k < p->c; k++) {
+        KVal v = kb_load(kb, p->row, kb_iaddc(kb, from, o->source[k]), 1, 1);
+        v = kb_fop(kb, K_FADD, v, kb_f(kb, o->shift[k], 1));
+        if (o->scale[k] != 1)
+            v = kb_fop(kb, K_FDIV, v, kb_f(kb, o->scale[k], 1));
+        kb_store(kb, p->y, kb_iaddc(kb, to, k), v, 1);
+    }
+}
+
 Kernel *kernel_preprocess(Arena *arena, KernelTarget target, int64_t n, int64_t h, int64_t w,
                           int64_t c, const PreprocessOptions *options)
 {
-    (void)target;
+    Preprocess p = {.options = options, .n = n, .h = h, .w = w, .c = c};
     KB *kb = kb_begin(arena, "preprocess", h);
     kb_title(kb, "images (%lld,%lld,%lld,%lld) to HWNC", (long long)n, (long long)h, (long long)w,
              (long long)c);
-    int x = kb_buffer(kb, "images", KE_U8, n * h * w * c, false);
-    int y = kb_buffer(kb, "y", KE_F32, n * h * w * c, true);
+    p.x = kb_buffer(kb, "images", KE_U8, n * h * w * c, false);
+    p.y = kb_buffer(kb, "y", KE_F32, n * h * w * c, true);
+    p.row = kb_local(kb, "row", KE_F32, w * c);
     KVal row = kb_task(kb);
     KVal i = kb_for_n(kb, n);
+    p.from = kb_imulc(kb, kb_imad(kb, i, h, row), w * c);
+    vector_loop(kb, kb_i(kb, 0), w * c, target.lanes, divide_vector, &p);
     KVal col = kb_for_n(kb, w);
-    KVal from = kb_imulc(kb, kb_imad(kb, kb_imad(kb, i, h, row), w, col), c);
-    KVal to = kb_imulc(kb, kb_imad(kb, kb_imad(kb, row, w, col), n, i), c);
-    for (int64_t k = 0; k < c; k++) {
-        KVal v = kb_load(kb, x, kb_iaddc(kb, from, options->source[k]), 1, 1);
-        if (options->divisor != 0)
-            v = kb_fop(kb, K_FDIV, v, kb_f(kb, options->divisor, 1));
-        v = kb_fop(kb, K_FADD, v, kb_f(kb, options->shift[k], 1));
-        if (options->scale[k] != 1)
-            v = kb_fop(kb, K_FDIV, v, kb_f(kb, options->scale[k], 1));
-        kb_store(kb, y, kb_iaddc(kb, to, k), v, 1);
-    }
+    place_pixel(kb, &p, kb_imulc(kb, col, c),
+                kb_imulc(kb, kb_imad(kb, kb_imad(kb, row, w, col), n, i), c));
     kb_end_n(kb, w);
     kb_end_n(kb, n);
     return kb_finish(kb);
