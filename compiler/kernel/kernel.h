@@ -95,12 +95,16 @@ Kernel *kernel_conv_update(Arena *arena, KernelTarget target, const ConvGeom *ge
 /* The same of a Dense layer; src comes from kernel_dense_tiles. */
 Kernel *kernel_dense_update(Arena *arena, KernelTarget target, const ConvGeom *geom, int64_t panel,
                             const KernelOptimizer *optimizer);
-/* (n, sc) -> tiles of some columns, each (n, columns): x, tiles */
+/* (n, sc) -> copies of it in tiles of some columns, each (n, columns): x, tiles */
 Kernel *kernel_dense_tiles(Arena *arena, KernelTarget target, const ConvGeom *geom, int64_t panel);
-/* Gradient of a Dense layer's input: weights, dy as (dc, n) in panels of `panel_n`, dx as (sc, n)
- * in such panels. */
+int64_t kernel_dense_copies(const ConvGeom *geom);
+/* Gradient of a Dense layer's input, as parts of a sum: weights, dy as (dc, n) in panels of
+ * `panel_n`, parts, each (sc, n) in such panels. */
 Kernel *kernel_dense_input(Arena *arena, KernelTarget target, const ConvGeom *geom, int64_t panel,
                            int64_t panel_n);
+int64_t kernel_dense_parts(const ConvGeom *geom, int64_t panel);
+/* Their sum as rows: parts, dx (n, sc) */
+Kernel *kernel_dense_rows(Arena *arena, const ConvGeom *geom, int64_t panel, int64_t panel_n);
 bool kernel_dense_fits(const ConvGeom *geom); /* and these are faster than the general ones */
 /* (kh*kw*ci x co) in panels of `panel` -> (kh*kw*co x ci) in panels of `panel_t`: weights, out */
 Kernel *kernel_transpose_weights(Arena *arena, KernelTarget target, int64_t taps, int64_t ci,
@@ -135,6 +139,9 @@ Kernel *kernel_act(Arena *arena, KernelTarget target, int64_t n, KernelAct act);
 /* y, dy, dx: dx (+)= dy * act'(y); in place (dy, y only; dx is dy) when `in_place` */
 Kernel *kernel_act_grad(Arena *arena, KernelTarget target, int64_t n, KernelAct act, bool in_place,
                         bool accumulate);
+/* The same in place on (rows, c), c being whole vectors; a task has some columns: y, dy */
+Kernel *kernel_act_grad_rows(Arena *arena, KernelTarget target, int64_t rows, int64_t c,
+                             KernelAct act);
 /* a, b, y: y = act(a + b) */
 Kernel *kernel_add(Arena *arena, KernelTarget target, int64_t n, KernelAct act);
 /* x, y: y (+)= x */

@@ -1,5 +1,4 @@
-/* kernel_dense.c - the gradients of a Dense layer: of its weights, with the optimizer, and of its
- * input.
+/* kernel_dense.c - the gradient of a Dense layer's weights, with the optimizer.
  *
  * The sum of a weight's gradient has only as many products as there are samples: the optimizer's
  * divisions, roots and traffic take as long. A finished tile of gradients therefore waits in the
@@ -9,8 +8,8 @@
  * Rows of x and dy lie a power of two apart as often as not, and would push each other out of the
  * cache. x comes in tiles (kernel_dense_tiles), and a task copies its columns of dy.
  *
- * The gradient of the input is computed with the samples in the lanes: so the weights, of which
- * there are many, are read as they lie, and only dy and the result are transposed. */
+ * Cores need not share a cache. What one writes in each step and another reads then costs as much
+ * as tens of products a line, so each half of the tasks has x in tiles of its own. */
 #include "compiler/base/base.h"
 #include "compiler/kernel/kernel.h"
 #include "compiler/kernel/kernel_tile.h"
@@ -18,6 +17,7 @@
 enum {
     MAX_SAMPLES = 128, /* above, the optimizer's share is small */
     GROUPS = 8,        /* tasks */
+    COPIES = 2,        /* of x in tiles, each for a part of the tasks */
     UPDATE_OPS = 16,   /* of the optimizer on a vector of weights */
     BLOCK_TILES = 16,
     COPY_BYTES = 128 * 1024
@@ -30,6 +30,7 @@ typedef struct Dense {
     Split panels, tiles; /* of the whole matrix: panels of columns; tiles of rows, rest included */
     int lanes, vectors, rows;
     KVal panel_lo, n_panels; /* the task's */
+    KVal x_lo;               /* where its copy of x begins */
     int x, dy, dy_panels, waiting;
     UpdateArgs args;
     UpdateConsts consts;
@@ -145,7 +146,7 @@ static void turn(const Dense *d, const Run *run, KVal i, bool first)
     int64_t vectors = (int64_t)run->rows * d->vectors, each = vectors_a_step(d, vectors);
     int64_t shared = first ? 0 : vectors / each;
     KVal panel = kb_iop(kb, K_IDIV, i, run->n_tiles);
-    KVal x = kb_imulc(kb, turn_row(d, run, i), d->n);
+    KVal x = kb_imad(kb, turn_row(d, run, i), d->n, d->x_lo);
     Tile tile = tile_zeros(kb, run->rows, d->vectors, d->lanes);
     KVal w = first ? KVAL_NONE : turn_weights(d, run, kb_iaddc(kb, i, -1));
     sum(d, &tile, x, panel, 0, shared, w, each);
@@ -195,35 +196,59 @@ static int dense_rows(KernelTarget target, int64_t ci, int vectors)
     return rows > target.lanes ? target.lanes : rows;
 }
 
-/* Part of sample s of x into a tile of `rows` rows. */
-static void piece_of_x(KB *kb, const ConvGeom *g, int x, int out, KVal s, KVal ci, int rows,
-                       int lanes)
+/* Tasks that a layer's update is worth. */
+static int64_t tasks_of(int64_t n, int64_t ci, int64_t co)
 {
-    KVal value = kb_load(kb, x, kb_imad(kb, s, g->sc, ci), lanes, rows);
-    kb_store(kb, out, kb_imad(kb, s, rows, kb_imulc(kb, ci, g->n)), value, rows);
+    return tasks_for((n + UPDATE_OPS) * ci * co / VECTOR, GROUPS);
+}
+
+int64_t kernel_dense_copies(const ConvGeom *g)
+{
+    return tasks_of(g->n, g->sc, g->dc) == 1 ? 1 : COPIES;
+}
+
+typedef struct Tiles {
+    KB *kb;
+    const ConvGeom *g;
+    int lanes, x, out;
+    KVal copy; /* where the task's begins */
+} Tiles;
+
+/* Part of sample s of x into a tile of `rows` rows. */
+static void piece_of_x(const Tiles *t, KVal s, KVal ci, int rows)
+{
+    KB *kb = t->kb;
+    KVal value = kb_load(kb, t->x, kb_imad(kb, s, t->g->sc, ci), t->lanes, rows);
+    KVal to = kb_iadd(kb, t->copy, kb_imulc(kb, ci, t->g->n));
+    kb_store(kb, t->out, kb_imad(kb, s, rows, to), value, rows);
 }
 
 /* In blocks of some tiles sample after sample, not tile after tile: rows of x often lie a multiple
  * of 4 KiB apart and compete for a set of the cache, so each of their lines is used up at once. */
 Kernel *kernel_dense_tiles(Arena *arena, KernelTarget target, const ConvGeom *g, int64_t panel)
 {
-    int rows = dense_rows(target, g->sc, (int)(panel / target.lanes)), lanes = target.lanes;
+    int rows = dense_rows(target, g->sc, (int)(panel / target.lanes));
     int64_t full = g->sc / rows, rest = g->sc % rows, n = full + (rest > 0);
-    Split split = split_even(div_up(n, BLOCK_TILES), tasks_for(g->n * g->sc / VECTOR, 2 * GROUPS));
-    KB *kb = kb_begin(arena, "dense_tiles", split.groups);
-    kb_title(kb, "(%lld,%lld) in tiles of %d columns", (long long)g->n, (long long)g->sc, rows);
-    int x = kb_buffer(kb, "x", KE_F32, g->n * g->sc, false);
-    int out = kb_buffer(kb, "tiles", KE_F32, g->n * g->sc, true);
-    KVal task = kb_task(kb);
-    KVal block = kb_for(kb, split_lo(kb, split, task), split_hi(kb, split, task), 1);
+    int64_t copies = kernel_dense_copies(g);
+    Split split =
+        split_even(div_up(n, BLOCK_TILES), copies == 1 ? tasks_for(g->n * g->sc, GROUPS) : GROUPS);
+    KB *kb = kb_begin(arena, "dense_tiles", copies * split.groups);
+    kb_title(kb, "(%lld,%lld) in tiles of %d columns%s", (long long)g->n, (long long)g->sc, rows,
+             copies > 1 ? ", a copy for each half of the cores" : "");
+    Tiles tiles = {.kb = kb, .g = g, .lanes = target.lanes};
+    tiles.x = kb_buffer(kb, "x", KE_F32, g->n * g->sc, false);
+    tiles.out = kb_buffer(kb, "tiles", KE_F32, copies * g->n * g->sc, true);
+    KVal task = kb_task(kb), group = kb_iremc(kb, task, split.groups);
+    tiles.copy = kb_imulc(kb, kb_idivc(kb, task, split.groups), g->n * g->sc);
+    KVal block = kb_for(kb, split_lo(kb, split, group), split_hi(kb, split, group), 1);
     KVal lo = kb_imulc(kb, block, BLOCK_TILES), hi = kb_iaddc(kb, lo, BLOCK_TILES);
     KVal s = kb_for(kb, kb_i(kb, 0), kb_i(kb, g->n), 1);
     KVal t = kb_for(kb, lo, kb_iop(kb, K_IMIN, hi, kb_i(kb, full)), 1);
-    piece_of_x(kb, g, x, out, s, kb_imulc(kb, t, rows), rows, lanes);
+    piece_of_x(&tiles, s, kb_imulc(kb, t, rows), rows);
     kb_end(kb);
     if (rest > 0) {
         kb_if(kb, kb_iop(kb, K_ILT, kb_i(kb, full), hi));
-        piece_of_x(kb, g, x, out, s, kb_i(kb, full * rows), (int)rest, lanes);
+        piece_of_x(&tiles, s, kb_i(kb, full * rows), (int)rest);
         kb_end(kb);
     }
     kb_end(kb);
@@ -242,7 +267,7 @@ static void cut(Dense *d)
 {
     int64_t panels = (d->co + d->panel - 1) / d->panel;
     int64_t groups = panels * d->panel * d->n * (int64_t)sizeof(float) / COPY_BYTES + 1;
-    int64_t tasks = tasks_for((d->n + UPDATE_OPS) * d->ci * d->co / VECTOR, GROUPS);
+    int64_t tasks = tasks_of(d->n, d->ci, d->co);
     groups = groups < tasks ? tasks : groups;
     d->panels = split_even(panels, groups);
     d->tiles = split_even((d->ci + d->rows - 1) / d->rows,
@@ -264,13 +289,15 @@ Kernel *kernel_dense_update(Arena *arena, KernelTarget target, const ConvGeom *g
     KB *kb = d.kb = kb_begin(arena, "dense_update", d.panels.groups * d.tiles.groups);
     kb_title(kb, "weight gradient and optimizer, %lld x %lld -> %lld, tile %dx%d", (long long)d.n,
              (long long)d.ci, (long long)d.co, d.rows, d.vectors);
-    d.x = kb_buffer(kb, "x", KE_F32, d.n * d.ci, false);
+    int64_t copies = kernel_dense_copies(geom), tasks = d.panels.groups * d.tiles.groups;
+    d.x = kb_buffer(kb, "x", KE_F32, copies * d.n * d.ci, false);
     d.dy = kb_buffer(kb, "dy", KE_F32, d.n * d.co, false);
     d.args = kernel_update_buffers(kb, kernel_panel_size(d.ci, d.co, panel), optimizer);
     d.dy_panels = kb_local(kb, "dy_panels", KE_F32, d.panels.each * d.n * panel);
     d.waiting = kb_local(kb, "waiting", KE_F32, d.rows * panel);
     d.consts = kernel_update_consts(kb, d.args, optimizer, d.lanes);
     KVal task = kb_task(kb), group = kb_idivc(kb, task, d.tiles.groups);
+    d.x_lo = kb_imulc(kb, kb_idivc(kb, task, div_up(tasks, copies)), d.n * d.ci);
     d.panel_lo = split_lo(kb, d.panels, group);
     d.n_panels = d.panels.n % d.panels.each
                      ? kb_iop(kb, K_ISUB, split_hi(kb, d.panels, group), d.panel_lo)
@@ -278,69 +305,5 @@ Kernel *kernel_dense_update(Arena *arena, KernelTarget target, const ConvGeom *g
     copy_dy(&d);
     KVal part = kb_iremc(kb, task, d.tiles.groups);
     row_tiles(&d, split_lo(kb, d.tiles, part), split_hi(kb, d.tiles, part));
-    return kb_finish(kb);
-}
-
-/* -------------------------------------------------------- gradient of the input */
-
-typedef struct DenseInput {
-    KB *kb;
-    int64_t ci, co, panel, panel_n; /* columns of a panel of the weights, samples of one of dy */
-    int lanes, vectors, rows;
-    int w, dy, dx;
-} DenseInput;
-
-/* `rows` input channels from ci on, of one panel of samples. */
-static void input_tile(const DenseInput *d, KVal samples, KVal ci, int rows)
-{
-    KB *kb = d->kb;
-    Tile tile = tile_zeros(kb, rows, d->vectors, d->lanes);
-    int64_t full = d->co / d->panel, rest = d->co % d->panel;
-    for (int part = full > 0 ? 0 : 1; part < (rest ? 2 : 1); part++) {
-        KVal p = part == 0 ? kb_for(kb, kb_i(kb, 0), kb_i(kb, full), 1) : kb_i(kb, full);
-        KVal k = kb_for(kb, kb_i(kb, 0), kb_i(kb, part == 0 ? d->panel : rest), 1);
-        KVal row = kb_imad(kb, p, d->ci, ci);
-        KVal col = kb_iadd(kb, kb_imulc(kb, p, d->panel), k);
-        tile_fma(kb, &tile, d->w, kb_imad(kb, row, d->panel, k), d->panel, d->dy,
-                 kb_imulc(kb, kb_imad(kb, samples, d->co, col), d->panel_n));
-        kb_end(kb);
-        if (part == 0)
-            kb_end(kb);
-    }
-    KVal to = kb_imulc(kb, kb_imad(kb, samples, d->ci, ci), d->panel_n);
-    tile_store(kb, &tile, d->dx, to, d->panel_n);
-}
-
-Kernel *kernel_dense_input(Arena *arena, KernelTarget target, const ConvGeom *g, int64_t panel,
-                           int64_t panel_n)
-{
-    DenseInput d = {.ci = g->sc,
-                    .co = g->dc,
-                    .panel = panel,
-                    .panel_n = panel_n,
-                    .lanes = target.lanes,
-                    .vectors = (int)(panel_n / target.lanes)};
-    d.rows = tile_choose_rows(target, d.ci, d.vectors, panel * (int64_t)sizeof(float));
-    int64_t full = d.ci / d.rows, rest = d.ci % d.rows, panels = (g->n + panel_n - 1) / panel_n;
-    Split split =
-        split_even(full + (rest > 0), tasks_for(g->n * g->sc * g->dc / VECTOR, 2 * GROUPS));
-    KB *kb = d.kb = kb_begin(arena, "dense_input", split.groups);
-    kb_share(kb, tile_share(d.ci, d.rows, g->n, panel_n, d.lanes));
-    kb_title(kb, "input gradient, %lld x %lld -> %lld, tile %dx%d", (long long)g->n,
-             (long long)d.co, (long long)d.ci, d.rows, d.vectors);
-    d.w = kb_buffer(kb, "w", KE_F32, kernel_panel_size(d.ci, d.co, panel), false);
-    d.dy = kb_buffer(kb, "dy", KE_F32, kernel_panel_size(d.co, g->n, panel_n), false);
-    d.dx = kb_buffer(kb, "dx", KE_F32, kernel_panel_size(d.ci, g->n, panel_n), true);
-    KVal task = kb_task(kb), hi = split_hi(kb, split, task);
-    KVal samples = kb_for_n(kb, panels);
-    KVal t = kb_for(kb, split_lo(kb, split, task), kb_iop(kb, K_IMIN, hi, kb_i(kb, full)), 1);
-    input_tile(&d, samples, kb_imulc(kb, t, d.rows), d.rows);
-    kb_end(kb);
-    if (rest > 0) {
-        kb_if(kb, kb_iop(kb, K_ILT, kb_i(kb, full), hi));
-        input_tile(&d, samples, kb_i(kb, full * d.rows), (int)rest);
-        kb_end(kb);
-    }
-    kb_end_n(kb, panels);
     return kb_finish(kb);
 }

@@ -5,6 +5,8 @@
 #include "compiler/layers/layer.h"
 #include "runtime/grt.h"
 
+enum { COLUMN_TASKS = 8 };
+
 static int lanes_of(const KB *kb, KVal v)
 {
     return kb_lanes(kb, v);
@@ -131,6 +133,26 @@ Kernel *kernel_act_grad(Arena *arena, KernelTarget target, int64_t n, KernelAct 
     f.b = kb_buffer(kb, "dy", KE_F32, n, in_place);
     f.out = in_place ? f.b : kb_buffer(kb, "dx", KE_F32, n, true);
     flat_loop(kb, n, each, target.lanes, act_grad_vector, &f);
+    return kb_finish(kb);
+}
+
+Kernel *kernel_act_grad_rows(Arena *arena, KernelTarget target, int64_t rows, int64_t c,
+                             KernelAct act)
+{
+    int lanes = target.lanes;
+    check_bug(c % lanes == 0);
+    Split split = split_even(c / lanes, tasks_for(rows * c, COLUMN_TASKS));
+    KB *kb = kb_begin(arena, "activation_grad", split.groups);
+    kb_title(kb, "gradient of the activation of (%lld,%lld), cores split columns", (long long)rows,
+             (long long)c);
+    Flat f = {.act = act};
+    f.a = kb_buffer(kb, "y", KE_F32, rows * c, false);
+    f.out = f.b = kb_buffer(kb, "dy", KE_F32, rows * c, true);
+    KVal task = kb_task(kb), row = kb_for_n(kb, rows);
+    KVal v = kb_for(kb, split_lo(kb, split, task), split_hi(kb, split, task), 1);
+    act_grad_vector(kb, kb_imad(kb, row, c, kb_imulc(kb, v, lanes)), lanes, lanes, &f);
+    kb_end(kb);
+    kb_end_n(kb, rows);
     return kb_finish(kb);
 }
 

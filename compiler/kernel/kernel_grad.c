@@ -145,13 +145,17 @@ Kernel *kernel_conv_update(Arena *arena, KernelTarget target, const ConvGeom *ge
 }
 
 /* One task a panel of the result. */
+/* Some columns side by side, so that what one load brings is used while it is at hand. */
+enum { TRANSPOSED_AT_ONCE = 4 };
+
 Kernel *kernel_transpose_weights(Arena *arena, KernelTarget target, int64_t taps, int64_t ci,
                                  int64_t co, int64_t panel, int64_t panel_t)
 {
     (void)target;
     int64_t panels_t = (ci + panel_t - 1) / panel_t;
+    int64_t each = co % TRANSPOSED_AT_ONCE || panel % TRANSPOSED_AT_ONCE ? 1 : TRANSPOSED_AT_ONCE;
     bool small = tasks_for(taps * ci * co, 2) == 1;
-    Split split = split_even(taps * co, panels_t >= 8 || small ? 1 : 8);
+    Split split = split_even(taps * co / each, panels_t >= 8 || small ? 1 : 8);
     KB *kb = kb_begin(arena, "transpose_weights", panels_t * split.groups);
     kb_title(kb, "%lld taps of %lld x %lld weights, transposed", (long long)taps, (long long)ci,
              (long long)co);
@@ -160,6 +164,7 @@ Kernel *kernel_transpose_weights(Arena *arena, KernelTarget target, int64_t taps
     KVal task = kb_task(kb), pt = kb_idivc(kb, task, split.groups),
          group = kb_iremc(kb, task, split.groups);
     KVal row = kb_for(kb, split_lo(kb, split, group), split_hi(kb, split, group), 1);
+    row = kb_imulc(kb, row, each);
     KVal tap = kb_idivc(kb, row, co), c = kb_iremc(kb, row, co);
     KVal src = kb_iadd(kb, kb_imulc(kb, kb_idivc(kb, c, panel), taps * ci * panel),
                        kb_iremc(kb, c, panel));
@@ -168,8 +173,10 @@ Kernel *kernel_transpose_weights(Arena *arena, KernelTarget target, int64_t taps
     KVal ci0 = kb_imulc(kb, pt, panel_t);
     KVal n = kb_iop(kb, K_IMIN, kb_i(kb, panel_t), kb_iop(kb, K_ISUB, kb_i(kb, ci), ci0));
     KVal j = kb_for(kb, kb_i(kb, 0), n, 1);
-    KVal value = kb_load(kb, w, kb_imad(kb, kb_iadd(kb, ci0, j), panel, src), 1, 1);
-    kb_store(kb, out, kb_iadd(kb, dst, j), value, 1);
+    KVal from = kb_imad(kb, kb_iadd(kb, ci0, j), panel, src), to = kb_iadd(kb, dst, j);
+    for (int64_t u = 0; u < each; u++)
+        kb_store(kb, out, kb_iaddc(kb, to, u * panel_t),
+                 kb_load(kb, w, kb_iaddc(kb, from, u), 1, 1), 1);
     kb_end(kb);
     kb_end(kb);
     return kb_finish(kb);

@@ -3,6 +3,7 @@ libgraft_a_SOURCES += \
     %D%/kernel.h \
     %D%/kernel_conv.c \
     %D%/kernel_dense.c \
+    %D%/kernel_dense_input.c \
     %D%/kernel_elementwise.c \
     %D%/kernel_grad.c \
     %D%/kernel_loss.c \

@@ -341,6 +341,17 @@ static void forward_frozen(Lower *lw, const Node *node)
     lower_product_softmax(lw, node, args[2]);
 }
 
+/* A Dense layer's input as its update takes it, made while it is still in the cache. */
+static void keep_tiles(Lower *lw, const Node *node, const ConvGeom *g, BufId x, int64_t panel)
+{
+    Arena *arena = lw->ctx->arena;
+    BufId tiles = lower_scratch(lw, arena_printf(arena, "%s/input.tiles", node->name),
+                                kernel_dense_copies(g) * g->n * g->sc);
+    Kernel *kernel = kernel_dense_tiles(arena, lw->target, g, panel);
+    lower_step_args(lw, arena_printf(arena, "%s.tiles", node->name), kernel, 0, x, tiles);
+    lw->state[node->id].saved[0] = tiles;
+}
+
 void lower_matrix_forward(Lower *lw, const Node *node, const ConvGeom *g, uint64_t macs)
 {
     ParamRef w = lower_param(lw, node, "kernel");
@@ -353,6 +364,8 @@ void lower_matrix_forward(Lower *lw, const Node *node, const ConvGeom *g, uint64
         args[n++] = lower_param(lw, node, "bias").value;
     Kernel *kernel = kernel_conv(lw->ctx->arena, lw->target, g, &o, w.panel);
     lower_step(lw, node->name, kernel, macs, n, args);
+    if (lw->phase == GRT_TRAIN && node->trainable && kernel_dense_fits(g))
+        keep_tiles(lw, node, g, args[0], w.panel);
     lower_product_softmax(lw, node, args[2]);
 }
 
@@ -382,14 +395,15 @@ static void dense_backward_input(Lower *lw, const Node *node, const ConvGeom *g,
     int64_t panel_n = kernel_panel(lw->target, g->n);
     BufId dy_t = lower_scratch(lw, arena_printf(arena, "%s/dy.transposed", node->name),
                                kernel_panel_size(g->dc, g->n, panel_n));
-    BufId dx_t = lower_scratch(lw, arena_printf(arena, "%s/dx.transposed", node->name),
-                               kernel_panel_size(g->sc, g->n, panel_n));
+    BufId dx_t =
+        lower_scratch(lw, arena_printf(arena, "%s/dx.parts", node->name),
+                      kernel_dense_parts(g, w->panel) * kernel_panel_size(g->sc, g->n, panel_n));
     transpose(lw, arena_printf(arena, "%s.dy", node->name), g->n, g->dc, g->dc, panel_n, dy, dy_t);
     Kernel *kernel = kernel_dense_input(arena, lw->target, g, w->panel, panel_n);
     lower_step_args(lw, arena_printf(arena, "%s.dx", node->name), kernel, macs, w->value, dy_t,
                     dx_t);
-    transpose(lw, arena_printf(arena, "%s.dx.rows", node->name), g->sc, g->n, panel_n, g->sc, dx_t,
-              dx);
+    lower_step_args(lw, arena_printf(arena, "%s.dx.rows", node->name),
+                    kernel_dense_rows(arena, g, w->panel, panel_n), 0, dx_t, dx);
 }
 
 static void backward_input(Lower *lw, const Node *node, ConvGeom g, const ParamRef *w, BufId dy,
@@ -414,17 +428,6 @@ static void backward_input(Lower *lw, const Node *node, ConvGeom g, const ParamR
     lower_step_args(lw, arena_printf(arena, "%s.dx", node->name), kernel, macs, dy, wt, dx);
 }
 
-/* A Dense layer's input as kernel_dense_update takes it. */
-static BufId dense_tiles(Lower *lw, const Node *node, const ConvGeom *g, BufId x, int64_t panel)
-{
-    Arena *arena = lw->ctx->arena;
-    BufId tiles =
-        lower_scratch(lw, arena_printf(arena, "%s/input.tiles", node->name), g->n * g->sc);
-    Kernel *kernel = kernel_dense_tiles(arena, lw->target, g, panel);
-    lower_step_args(lw, arena_printf(arena, "%s.tiles", node->name), kernel, 0, x, tiles);
-    return tiles;
-}
-
 void lower_matrix_backward(Lower *lw, const Node *node, const ConvGeom *g, uint64_t macs)
 {
     Arena *arena = lw->ctx->arena;
@@ -440,7 +443,7 @@ void lower_matrix_backward(Lower *lw, const Node *node, const ConvGeom *g, uint6
     uint32_t n = 2 + lower_update_args(lw, &w, args + 2);
     bool dense = kernel_dense_fits(g);
     if (dense)
-        args[0] = dense_tiles(lw, node, g, args[0], w.panel);
+        args[0] = lw->state[node->id].saved[0];
     Kernel *kernel = (dense ? kernel_dense_update : kernel_conv_update)(arena, lw->target, g,
                                                                         w.panel, &lw->optimizer);
     lower_step(lw, arena_printf(arena, "%s.dw", node->name), kernel, macs, n, args);
