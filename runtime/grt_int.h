@@ -174,7 +174,7 @@ void *grt_stream_buffer(const GrtRun *run, int stream, uint32_t buffer);
 
 /* --------------------------------------------------------------------- grt_team.c */
 
-/* Once, before the first team: room on the stacks. */
+/* Once, before the first team: room on the stacks; denormal numbers count as zero. */
 void grt_team_prepare(void);
 int grt_cores_allowed(void);
 /* member(context, thread, n_threads) on each of n threads; returns when all of them have. */

@@ -436,6 +436,31 @@ static void test_names(void)
           "whole numbers");
 }
 
+/* ------------------------------------------------------------------- threads */
+
+/* What a thread makes of a product below the normal numbers, and of such a number. */
+static void multiply_small(void *context, int64_t i)
+{
+    volatile float small = 1e-20f, denormal = 0x1p-140f, one = 1.0f;
+    float *products = context;
+    products[2 * i] = small * small;
+    products[2 * i + 1] = denormal * one;
+}
+
+static void test_denormals(void)
+{
+    enum { THREADS = 3 };
+    float products[2 * THREADS];
+    bool flushed = true;
+    for (int i = 0; i < 2 * THREADS; i++)
+        products[i] = 1.0f;
+    grt_team_prepare();
+    grt_parallel(THREADS, multiply_small, products, THREADS);
+    for (int i = 0; i < 2 * THREADS; i++)
+        flushed = flushed && products[i] == 0.0f;
+    point(flushed, "numbers below the normal ones are zero in all threads");
+}
+
 int main(void)
 {
     test_philox();
@@ -451,6 +476,7 @@ int main(void)
     test_jpeg();
     test_files();
     test_names();
+    test_denormals();
     printf("1..%d\n", n_points);
     return n_failed != 0;
 }
