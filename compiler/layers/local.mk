@@ -11,6 +11,8 @@ libgraft_a_SOURCES += \
     %D%/lower_fuse.c \
     %D%/lower_join.c \
     %D%/lower_live.c \
+    %D%/lower_matrix.c \
+    %D%/lower_matrix.h \
     %D%/lower_norm.c \
     %D%/lower_norm.h \
     %D%/lower_pool.c \

@@ -15,9 +15,5 @@ void lower_act_backward_in_place(Lower *lw, const Node *node);
 BufId lower_product_value(Lower *lw, const Node *node, NodeId last);
 void lower_product_softmax(Lower *lw, const Node *node, BufId product);
 void lower_softmax_backward(Lower *lw, const Node *node);
-/* A layer with a kernel matrix that is no folded convolution, as one step (lower_conv.c). */
-void lower_matrix_forward(Lower *lw, const Node *node, const ConvGeom *geom, uint64_t macs);
-/* Backward of a layer with a kernel matrix: gradient by the input, updates of kernel and bias. */
-void lower_matrix_backward(Lower *lw, const Node *node, const ConvGeom *geom, uint64_t macs);
 
 #endif

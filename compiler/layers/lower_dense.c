@@ -2,7 +2,7 @@
  * pixel. */
 #include "compiler/base/base.h"
 #include "compiler/layers/layer_rules.h"
-#include "compiler/layers/lower_act.h"
+#include "compiler/layers/lower_matrix.h"
 
 static ConvGeom geom_of(const Lower *lw, const Node *node)
 {
