@@ -1,11 +1,18 @@
-/* lower_conv.c - Conv2D as plan steps: frozen ones folded, without dead taps, by the fastest kernel;
- * the others as lower_matrix.c has them. */
+/* lower_conv.c - Conv2D as plan steps: frozen ones folded, without dead taps, by the fastest
+ * kernel; the others as lower_matrix.c has them. */
 #include "compiler/base/base.h"
 #include "compiler/layers/layer_rules.h"
 #include "compiler/layers/lower_act.h"
 #include "compiler/layers/lower_matrix.h"
 #include "compiler/layers/lower_norm.h"
 #include "compiler/layers/window.h"
+
+/* Pixels of a value, of which every `live`th is stored, counted in those; more than there are,
+ * where only the first is read. */
+static int64_t whole_parts(int64_t pixels, int64_t live)
+{
+    return (pixels + live - 1) / live;
+}
 
 static ConvGeom geom_of(const Lower *lw, const Node *node)
 {
@@ -25,8 +32,8 @@ static ConvGeom geom_of(const Lower *lw, const Node *node)
                       .dc = d.c,
                       .kh = a->kernel[0],
                       .kw = a->kernel[1],
-                      .stride_h = a->strides[0] * to->live_h / from->live_h,
-                      .stride_w = a->strides[1] * to->live_w / from->live_w,
+                      .stride_h = whole_parts(a->strides[0] * to->live_h, from->live_h),
+                      .stride_w = whole_parts(a->strides[1] * to->live_w, from->live_w),
                       .pad_t = f->pad_t + pad_t,
                       .pad_l = f->pad_l + pad_l,
                       .up_h = f->up_h,
@@ -298,7 +305,8 @@ static BufId residual_pixels(Lower *lw, const Node *node, const ConvGeom *g)
     const Fusion *f = &lw->fusion[node->id], *from = &lw->fusion[f->residual],
                  *to = &lw->fusion[f->last];
     BufId whole = lower_value(lw, f->residual);
-    int64_t every_h = to->live_h / from->live_h, every_w = to->live_w / from->live_w;
+    int64_t every_h = whole_parts(to->live_h, from->live_h),
+            every_w = whole_parts(to->live_w, from->live_w);
     if (every_h == 1 && every_w == 1)
         return whole;
     Arena *arena = lw->ctx->arena;

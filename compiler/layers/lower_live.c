@@ -15,11 +15,19 @@ static int64_t common_divisor(int64_t a, int64_t b)
     return a;
 }
 
-/* Somebody reads rows and columns of a value that are multiples of these. */
-static void read_every(Fusion *of, int64_t h, int64_t w)
+/* Somebody reads rows and columns of a value that are multiples of these. From the value's size on
+ * that is the first alone, which any multiple has: 0, the divisor of none. */
+static void read_every(const Graph *graph, Fusion *fusion, NodeId id, int64_t h, int64_t w)
 {
-    of->live_h = common_divisor(of->live_h, h);
-    of->live_w = common_divisor(of->live_w, w);
+    Shape s = graph->nodes.at[id].shape;
+    Fusion *f = &fusion[id];
+    f->live_h = common_divisor(f->live_h, h < s.h ? h : 0);
+    f->live_w = common_divisor(f->live_w, w < s.w ? w : 0);
+}
+
+static void read_whole(const Graph *graph, Fusion *fusion, NodeId id)
+{
+    read_every(graph, fusion, id, 1, 1);
 }
 
 /* Whether a convolution reads, along one axis, one pixel for each that it writes. */
@@ -35,35 +43,46 @@ static void read_by_convolution(const Graph *graph, Fusion *fusion, const Fusion
     const Fusion *conv = &fusion[last->root];
     bool one_h = reads_one(a->kernel[0], conv->pad_t, conv->up_h);
     bool one_w = reads_one(a->kernel[1], conv->pad_l, conv->up_w);
-    read_every(&fusion[conv->source], one_h ? a->strides[0] * last->live_h : 1,
+    read_every(graph, fusion, conv->source, one_h ? a->strides[0] * last->live_h : 1,
                one_w ? a->strides[1] * last->live_w : 1);
     if (conv->residual != NODE_NONE)
-        read_every(&fusion[conv->residual], last->live_h, last->live_w);
+        read_every(graph, fusion, conv->residual, last->live_h, last->live_w);
 }
 
-static void read_all(const Node *node, Fusion *fusion)
+static void read_by_layer(const Graph *graph, Fusion *fusion, const Node *node)
 {
     for (uint32_t k = 0; k < node->inputs.n; k++)
-        read_every(&fusion[node->inputs.at[k]], 1, 1);
+        read_whole(graph, fusion, node->inputs.at[k]);
     if (fusion[node->id].source != NODE_NONE)
-        read_every(&fusion[fusion[node->id].source], 1, 1);
+        read_whole(graph, fusion, fusion[node->id].source);
+}
+
+/* All readers of the node are known. Only a convolution leaves pixels out. */
+static void settle(const Node *node, Fusion *f, bool convolution)
+{
+    if (!convolution)
+        f->live_h = f->live_w = 1;
+    if (f->live_h == 0)
+        f->live_h = node->shape.h;
+    if (f->live_w == 0)
+        f->live_w = node->shape.w;
 }
 
 /* Readers stand behind what they read, so that those of a node are known before it. */
 void lower_live(const Graph *graph, const bool *prefix, Fusion *fusion)
 {
-    read_every(&fusion[graph->head_input], 1, 1);
+    read_whole(graph, fusion, graph->head_input);
+    read_whole(graph, fusion, graph->output);
     for (NodeId i = graph->nodes.n; i-- > 0;) {
         const Node *node = &graph->nodes.at[i];
         Fusion *f = &fusion[i];
         if (prefix[i] && f->inside)
             continue;
         bool convolution = prefix[i] && f->root != NODE_NONE;
-        if (!convolution || f->live_h == 0)
-            read_every(f, 1, 1);
+        settle(node, f, convolution);
         if (convolution)
             read_by_convolution(graph, fusion, f);
         else
-            read_all(node, fusion);
+            read_by_layer(graph, fusion, node);
     }
 }

@@ -22,7 +22,7 @@ typedef struct Fusion {
     bool zero_pad;        /* there is such */
     int64_t up_h, up_w;   /* factors of upsampling taken in */
     int64_t live_h, live_w; /* only rows and columns of the node's output that are multiples of
-                               these are read, computed and stored; 0 of a node inside */
+                               these are read, computed and stored; of no use for a node inside */
 } Fusion;
 
 /* By node; only nodes of the prefix are fused. */

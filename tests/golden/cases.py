@@ -144,7 +144,7 @@ CASES = {
         "frozen": "all", "head": [GAP]},
     "conv_live_pixels": {
         # frozen windows of 1 x 1 whose strides leave out pixels: of what a residual sum gives, one
-        # behind another, and of a window of 3 x 3
+        # behind another, of a window of 3 x 3, and of what has padding behind it
         "images": "16x12", "net": [
             conv("a", 8, 3, "same", activation="relu"),
             conv("b", 9, 3, "same", activation="relu"),
@@ -155,7 +155,9 @@ CASES = {
             conv("f", 12, 1, strides=[1, 2], of="d"), norm("f_bn"),
             ("Add", {"name": "more"}, ["e", "f_bn"]), relu("more_relu"),
             conv("g", 7, 3, "same", activation="tanh"),
-            conv("h", 16, 1, strides=3, activation="tanh")],
+            conv("h", 16, 1, strides=3, activation="tanh"),
+            ("ZeroPadding2D", {"name": "pad", "padding": [[0, 2], [0, 3]]}),
+            conv("i", 12, 1, strides=2, activation="tanh")],
         "frozen": "all", "head": [GAP]},
     "conv_dead_taps": {
         "images": "8x8", "net": [
