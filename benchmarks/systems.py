@@ -25,7 +25,8 @@ def write_images(path, n):
 
 class Graft:
     """The compiler and the programs that it builds, in a folder of the benchmark's own."""
-    STEP_IMAGES = 32 * BATCH  # an epoch of the measures head and step
+    STEP_IMAGES = 32 * BATCH   # an epoch of the whole step
+    HEAD_IMAGES = 160 * BATCH  # of the head, which is so short that the epoch's files would weigh
 
     def __init__(self, graftc, folder):
         self.graftc = os.path.abspath(graftc)
@@ -79,28 +80,27 @@ class Graft:
         streams, batch = prefix["streams"], prefix["batch"]
         return {f"batch {batch}, {streams} x 1 thread": prefix["ms"] / batch / streams}
 
-    def step(self, network, variant, cache, epochs):
+    def step(self, network, variant, images, cache, epochs):
         """ms a step, mean of the epochs behind the first."""
         program, _ = self.build(network, variant)
-        images = self.images(self.STEP_IMAGES)
-        events, _, _ = self.train(program, ["--train", images, "--cache", cache,
+        events, _, _ = self.train(program, ["--train", self.images(images), "--cache", cache,
                                             "--epochs", str(epochs)])
         seconds = [event["seconds"] for event in events if event["event"] == "epoch"][1:]
-        return {"": sum(seconds) / len(seconds) / (self.STEP_IMAGES / BATCH) * 1e3}
+        return {"": sum(seconds) / len(seconds) / (images / BATCH) * 1e3}
 
     def prepare(self, network, measure, _system):
         """Builds the program and, for the head, fills its feature cache."""
         self.build(network, VARIANTS.get(measure, ()))
         if measure == "head":
-            self.step(network, (), self.path("features"), 2)
+            self.step(network, (), self.HEAD_IMAGES, self.path("features"), 2)
 
     def measure(self, network, measure, _system, _seconds):
         variant = VARIANTS.get(measure, ())
         if measure in ("forward", "bf16"):
             return self.forward(network, variant)
         if measure == "head":
-            return self.step(network, variant, self.path("features"), 8)
-        return self.step(network, variant, "off", 3)
+            return self.step(network, variant, self.HEAD_IMAGES, self.path("features"), 3)
+        return self.step(network, variant, self.STEP_IMAGES, "off", 3)
 
     def job(self, network, images):
         """Ten epochs from nothing: (seconds, MB)."""
