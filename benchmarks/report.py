@@ -181,7 +181,8 @@ def forward_profile(results):
         return []
     text = ["## Use of the processor", "",
             "Multiply-adds a second of Graft's frozen forward (those on padding and at pixels"
-            " that nothing reads are neither done nor counted), and their share of the float32 peak.", ""]
+            " that nothing reads are neither done nor counted), and their share of the float32"
+            " peak.", ""]
     text += table(["", "GMAC/s", "share of peak"],
                   [[NETWORKS[n].title, digits(p["gmacs_per_second"]), share_of_peak(results, p)]
                    for n, p in results["profiles"].items()])

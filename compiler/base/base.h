@@ -17,6 +17,12 @@
 #define PRINTF_LIKE(fmt, first) __attribute__((format(printf, fmt, first)))
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
+/* How many parts of size `part` hold n >= 0 things. */
+static inline int64_t div_up(int64_t n, int64_t part)
+{
+    return (n + part - 1) / part;
+}
+
 /* ------------------------------------------------------------------ arena.c */
 
 typedef struct Arena Arena;

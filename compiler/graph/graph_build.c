@@ -174,8 +174,8 @@ static bool check_min_size(Builder *b)
     Shape s = b->graph->nodes.at[b->graph->backbone_input].shape;
     if (s.h >= backbone->min_height && s.w >= backbone->min_width)
         return true;
-    int64_t up_h = (backbone->min_height + s.h - 1) / s.h;
-    int64_t up_w = (backbone->min_width + s.w - 1) / s.w;
+    int64_t up_h = div_up(backbone->min_height, s.h);
+    int64_t up_w = div_up(backbone->min_width, s.w);
     const char *size = up_h == up_w
                            ? arena_printf(b->ctx->arena, "%" PRId64, up_h)
                            : arena_printf(b->ctx->arena, "[%" PRId64 ", %" PRId64 "]", up_h, up_w);

@@ -10,11 +10,11 @@ static int64_t live_conv_macs(const Graph *graph, const Node *node, const Param 
     const LayerAttrs *a = &node->attrs;
     const Node *in = graph_input(graph, node, 0);
     WindowAxis h = {a->kernel[0], a->strides[0],
-              window_pad(in->shape.h, a->kernel[0], a->strides[0], a->padding), in->shape.h,
-              node->shape.h};
+                    window_pad(in->shape.h, a->kernel[0], a->strides[0], a->padding), in->shape.h,
+                    node->shape.h};
     WindowAxis w = {a->kernel[1], a->strides[1],
-              window_pad(in->shape.w, a->kernel[1], a->strides[1], a->padding), in->shape.w,
-              node->shape.w};
+                    window_pad(in->shape.w, a->kernel[1], a->strides[1], a->padding), in->shape.w,
+                    node->shape.w};
     for (; in->kind == LAYER_zeropad; in = graph_input(graph, in, 0)) {
         const int64_t *pads = in->attrs.pads; /* top, bottom, left, right */
         h.pad += pads[0];

@@ -205,7 +205,7 @@ static void conv_span(const Conv *c, const Columns *cols, KVal lo, KVal hi, cons
         return;
     }
     KVal p = kb_for(kb, lo, hi, 1);
-    int64_t tiles = (c->rows + c->tile_rows - 1) / c->tile_rows;
+    int64_t tiles = div_up(c->rows, c->tile_rows);
     conv_rows(c, cols, kb_idivc(kb, p, c->g.dw), kb_iremc(kb, p, c->g.dw), zero, kb_i(kb, tiles),
               pass);
     kb_end(kb);
@@ -225,7 +225,7 @@ static void conv_panels(const Conv *c, KVal panel_lo, KVal panel_hi, KVal span_l
         kb_end(kb);
     }
     if (rest) {
-        int vectors = (int)((rest + c->lanes - 1) / c->lanes);
+        int vectors = (int)div_up(rest, c->lanes);
         Columns cols = {kb_i(kb, full), kb_i(kb, full * c->panel), vectors,
                         (int)(rest - (vectors - 1) * c->lanes)};
         kb_if(kb, kb_iop(kb, K_ILT, kb_i(kb, full), panel_hi));
@@ -237,7 +237,7 @@ static void conv_panels(const Conv *c, KVal panel_lo, KVal panel_hi, KVal span_l
 static void conv_body(const Conv *c, KVal panel_lo, KVal panel_hi, KVal span_lo, KVal span_hi)
 {
     KB *kb = c->kb;
-    int64_t blocks = (c->g.sc + c->k_block - 1) / c->k_block;
+    int64_t blocks = div_up(c->g.sc, c->k_block);
     if (blocks == 1) {
         Pass all = {.k0 = kb_i(kb, 0), .k_n = c->g.sc, .finish = true};
         conv_panels(c, panel_lo, panel_hi, span_lo, span_hi, &all);
@@ -269,13 +269,13 @@ static Tasks cut(const Conv *c, int64_t panels)
     const ConvGeom *g = &c->g;
     int64_t weights = g->kh * g->kw * g->sc * g->dc, outputs = g->dh * g->dw * g->dc;
     int64_t values = g->n * (g->sh * g->sw * g->sc + outputs * (1 + c->o.residual));
-    int64_t spans = c->pixels > 1 ? c->pixels : (c->rows + c->tile_rows - 1) / c->tile_rows;
+    int64_t spans = c->pixels > 1 ? c->pixels : div_up(c->rows, c->tile_rows);
     Tasks t = {.span_first = values > VALUES_PER_WEIGHT * weights};
     int64_t most = tasks_for(g->n * g->dh * g->dw * weights / VECTOR, MAX_GROUPS);
     Split *first = t.span_first ? &t.by_span : &t.by_panel;
     Split *second = t.span_first ? &t.by_panel : &t.by_span;
     *first = split_even(t.span_first ? spans : panels, most);
-    *second = split_even(t.span_first ? panels : spans, (most + first->groups - 1) / first->groups);
+    *second = split_even(t.span_first ? panels : spans, div_up(most, first->groups));
     return t;
 }
 
@@ -309,7 +309,7 @@ Kernel *kernel_conv(Arena *arena, KernelTarget target, const ConvGeom *geom,
     if (one_product && !options->bfloat16 && geom->sc * panel * 4 > BLOCK_BYTES * 4)
         c.k_block = BLOCK_BYTES / (panel * 4);
 
-    int64_t panels = (geom->dc + panel - 1) / panel;
+    int64_t panels = div_up(geom->dc, panel);
     Tasks tasks = cut(&c, panels);
     KB *kb = c.kb = kb_begin(arena, options->transposed ? "conv_grad" : "conv",
                              tasks.by_panel.groups * tasks.by_span.groups);

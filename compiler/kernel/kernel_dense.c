@@ -16,8 +16,6 @@
 
 enum {
     MAX_SAMPLES = 128, /* above, the optimizer's share is small */
-    GROUPS = 8,        /* tasks */
-    COPIES = 2,        /* of x in tiles, each for a part of the tasks */
     UPDATE_OPS = 16,   /* of the optimizer on a vector of weights */
     BLOCK_TILES = 16,
     COPY_BYTES = 128 * 1024
@@ -199,12 +197,12 @@ static int dense_rows(KernelTarget target, int64_t ci, int vectors)
 /* Tasks that a layer's update is worth. */
 static int64_t tasks_of(int64_t n, int64_t ci, int64_t co)
 {
-    return tasks_for((n + UPDATE_OPS) * ci * co / VECTOR, GROUPS);
+    return tasks_for((n + UPDATE_OPS) * ci * co / VECTOR, COLUMN_TASKS);
 }
 
 int64_t kernel_dense_copies(const ConvGeom *g)
 {
-    return tasks_of(g->n, g->sc, g->dc) == 1 ? 1 : COPIES;
+    return tasks_of(g->n, g->sc, g->dc) == 1 ? 1 : CORE_PARTS;
 }
 
 typedef struct Tiles {
@@ -230,8 +228,8 @@ Kernel *kernel_dense_tiles(Arena *arena, KernelTarget target, const ConvGeom *g,
     int rows = dense_rows(target, g->sc, (int)(panel / target.lanes));
     int64_t full = g->sc / rows, rest = g->sc % rows, n = full + (rest > 0);
     int64_t copies = kernel_dense_copies(g);
-    Split split =
-        split_even(div_up(n, BLOCK_TILES), copies == 1 ? tasks_for(g->n * g->sc, GROUPS) : GROUPS);
+    Split split = split_even(div_up(n, BLOCK_TILES),
+                             copies == 1 ? tasks_for(g->n * g->sc, COLUMN_TASKS) : COLUMN_TASKS);
     KB *kb = kb_begin(arena, "dense_tiles", copies * split.groups);
     kb_title(kb, "(%lld,%lld) in tiles of %d columns%s", (long long)g->n, (long long)g->sc, rows,
              copies > 1 ? ", a copy for each half of the cores" : "");
@@ -265,13 +263,12 @@ bool kernel_dense_fits(const ConvGeom *g)
 /* Few tasks, since each copies x, but so many that what they copy of dy stays in the cache. */
 static void cut(Dense *d)
 {
-    int64_t panels = (d->co + d->panel - 1) / d->panel;
+    int64_t panels = div_up(d->co, d->panel);
     int64_t groups = panels * d->panel * d->n * (int64_t)sizeof(float) / COPY_BYTES + 1;
     int64_t tasks = tasks_of(d->n, d->ci, d->co);
     groups = groups < tasks ? tasks : groups;
     d->panels = split_even(panels, groups);
-    d->tiles = split_even((d->ci + d->rows - 1) / d->rows,
-                          (tasks + d->panels.groups - 1) / d->panels.groups);
+    d->tiles = split_even(div_up(d->ci, d->rows), div_up(tasks, d->panels.groups));
 }
 
 Kernel *kernel_dense_update(Arena *arena, KernelTarget target, const ConvGeom *geom, int64_t panel,

@@ -10,12 +10,6 @@
 #include "compiler/kernel/kernel.h"
 #include "compiler/kernel/kernel_tile.h"
 
-enum {
-    TASKS = 8, /* of a part */
-    PARTS = 2,
-    ROWS_AT_ONCE = 4 /* samples side by side, so that what one load brings is used at once */
-};
-
 typedef struct DenseInput {
     KB *kb;
     int64_t ci, co, panel, panel_n; /* columns of a panel of the weights, samples of one of dy */
@@ -28,8 +22,8 @@ typedef struct DenseInput {
 
 int64_t kernel_dense_parts(const ConvGeom *g, int64_t panel)
 {
-    bool small = tasks_for(g->n * g->sc * g->dc / VECTOR, TASKS) == 1;
-    return small || g->dc <= panel ? 1 : PARTS;
+    bool small = tasks_for(g->n * g->sc * g->dc / VECTOR, COLUMN_TASKS) == 1;
+    return small || g->dc <= panel ? 1 : CORE_PARTS;
 }
 
 /* Products with the panels lo .. hi-1 of the weights, `cols` columns of each. */
@@ -79,8 +73,8 @@ Kernel *kernel_dense_input(Arena *arena, KernelTarget target, const ConvGeom *g,
                     .vectors = (int)(panel_n / target.lanes)};
     d.rows = tile_choose_rows(target, d.ci, d.vectors, panel * (int64_t)sizeof(float));
     int64_t full = d.ci / d.rows, rest = d.ci % d.rows, panels = div_up(g->n, panel_n);
-    Split split =
-        split_even(full + (rest > 0), tasks_for(g->n * g->sc * g->dc / VECTOR, 2 * TASKS / parts));
+    Split split = split_even(full + (rest > 0),
+                             tasks_for(g->n * g->sc * g->dc / VECTOR, 2 * COLUMN_TASKS / parts));
     KB *kb = d.kb = kb_begin(arena, "dense_input", parts * split.groups);
     kb_share(kb, tile_share(d.ci, d.rows, g->n, panel_n, d.lanes));
     kb_title(kb, "input gradient, %lld x %lld -> %lld, tile %dx%d%s", (long long)g->n,
@@ -139,7 +133,7 @@ Kernel *kernel_dense_rows(Arena *arena, const ConvGeom *g, int64_t panel, int64_
               .panel_n = panel_n,
               .parts = kernel_dense_parts(g, panel),
               .size = kernel_panel_size(g->sc, g->n, panel_n)};
-    Split split = split_even(g->sc, tasks_for(g->n * g->sc, TASKS));
+    Split split = split_even(g->sc, tasks_for(g->n * g->sc, COLUMN_TASKS));
     KB *kb = r.kb = kb_begin(arena, "dense_rows", split.groups);
     kb_title(kb, "gradient of (%lld,%lld) to rows%s", (long long)g->n, (long long)g->sc,
              r.parts > 1 ? ", sum of its parts" : "");
@@ -148,11 +142,11 @@ Kernel *kernel_dense_rows(Arena *arena, const ConvGeom *g, int64_t panel, int64_
     KVal task = kb_task(kb);
     r.lo = split_lo(kb, split, task);
     r.hi = split_hi(kb, split, task);
-    int64_t whole = g->n / ROWS_AT_ONCE, rest = g->n % ROWS_AT_ONCE;
+    int64_t whole = g->n / TRANSPOSED_AT_ONCE, rest = g->n % TRANSPOSED_AT_ONCE;
     KVal block = kb_for_n(kb, whole);
-    some_rows(&r, kb_imulc(kb, block, ROWS_AT_ONCE), ROWS_AT_ONCE);
+    some_rows(&r, kb_imulc(kb, block, TRANSPOSED_AT_ONCE), TRANSPOSED_AT_ONCE);
     kb_end_n(kb, whole);
     if (rest > 0)
-        some_rows(&r, kb_i(kb, whole * ROWS_AT_ONCE), (int)rest);
+        some_rows(&r, kb_i(kb, whole * TRANSPOSED_AT_ONCE), (int)rest);
     return kb_finish(kb);
 }

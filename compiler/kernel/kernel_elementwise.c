@@ -5,8 +5,6 @@
 #include "compiler/layers/layer.h"
 #include "runtime/grt.h"
 
-enum { COLUMN_TASKS = 8 };
-
 static int lanes_of(const KB *kb, KVal v)
 {
     return kb_lanes(kb, v);

@@ -112,10 +112,9 @@ Kernel *kernel_conv_update(Arena *arena, KernelTarget target, const ConvGeom *ge
     conv_as_product(&c.g);
     c.tile_rows = tile_choose_rows(target, geom->sc, vectors, (int64_t)sizeof(float));
     int64_t full = geom->dc / panel, rest = geom->dc % panel, panels = full + (rest ? 1 : 0);
-    int64_t per_tap = (geom->sc + c.tile_rows - 1) / c.tile_rows,
-            tiles = per_tap * geom->kh * geom->kw;
+    int64_t per_tap = div_up(geom->sc, c.tile_rows), tiles = per_tap * geom->kh * geom->kw;
     Split by_panel = split_even(panels, 16),
-          by_tile = split_even(tiles, (16 + by_panel.groups - 1) / by_panel.groups);
+          by_tile = split_even(tiles, div_up(16, by_panel.groups));
     KB *kb = c.kb = kb_begin(arena, "conv_update", by_panel.groups * by_tile.groups);
     kb_title(kb, "weight gradient and optimizer, %lldx%lldx%lld -> %lld, tile %dx%d",
              (long long)geom->kh, (long long)geom->kw, (long long)geom->sc, (long long)geom->dc,
@@ -136,7 +135,7 @@ Kernel *kernel_conv_update(Arena *arena, KernelTarget target, const ConvGeom *ge
         kb_end(kb);
     }
     if (rest) {
-        int v = (int)((rest + lanes - 1) / lanes);
+        int v = (int)div_up(rest, lanes);
         kb_if(kb, kb_iop(kb, K_ILT, kb_i(kb, full), panel_hi));
         grad_rows(&c, kb_i(kb, full), tile_lo, tile_hi, v, (int)(rest - (v - 1) * lanes));
         kb_end(kb);
@@ -144,15 +143,12 @@ Kernel *kernel_conv_update(Arena *arena, KernelTarget target, const ConvGeom *ge
     return kb_finish(kb);
 }
 
-/* One task a panel of the result. */
-/* Some columns side by side, so that what one load brings is used while it is at hand. */
-enum { TRANSPOSED_AT_ONCE = 4 };
-
+/* One task a panel of the result, or some where panels are few. */
 Kernel *kernel_transpose_weights(Arena *arena, KernelTarget target, int64_t taps, int64_t ci,
                                  int64_t co, int64_t panel, int64_t panel_t)
 {
     (void)target;
-    int64_t panels_t = (ci + panel_t - 1) / panel_t;
+    int64_t panels_t = div_up(ci, panel_t);
     int64_t each = co % TRANSPOSED_AT_ONCE || panel % TRANSPOSED_AT_ONCE ? 1 : TRANSPOSED_AT_ONCE;
     bool small = tasks_for(taps * ci * co, 2) == 1;
     Split split = split_even(taps * co / each, panels_t >= 8 || small ? 1 : 8);

@@ -36,7 +36,7 @@ static void move_row(KB *kb, Move *m, KVal x_base, KVal y_base, int64_t n, int l
 
 typedef struct Preprocess {
     const PreprocessOptions *options;
-    int64_t n, h, w, c;
+    int64_t c;
     int x, row, y; /* row: of one image, divided */
     KVal from;
 } Preprocess;
@@ -66,7 +66,7 @@ static void place_pixel(KB *kb, const Preprocess *p, KVal from, KVal to)
 Kernel *kernel_preprocess(Arena *arena, KernelTarget target, int64_t n, int64_t h, int64_t w,
                           int64_t c, const PreprocessOptions *options)
 {
-    Preprocess p = {.options = options, .n = n, .h = h, .w = w, .c = c};
+    Preprocess p = {.options = options, .c = c};
     KB *kb = kb_begin(arena, "preprocess", h);
     kb_title(kb, "images (%lld,%lld,%lld,%lld) to HWNC", (long long)n, (long long)h, (long long)w,
              (long long)c);
@@ -395,7 +395,7 @@ static void up_vector(KB *kb, KVal index, int lanes, int active, void *arg)
 static Kernel *up_kernel(Arena *arena, KernelTarget target, UpBody body, int64_t h, int64_t w)
 {
     Up *u = &body.up;
-    int64_t vectors = (u->nc + target.lanes - 1) / target.lanes;
+    int64_t vectors = div_up(u->nc, target.lanes);
     Split split = split_even(vectors, 32);
     int64_t each = split.each * target.lanes;
     KB *kb = u->kb = kb_begin(arena, body.grad ? "upsample_grad" : "upsample", split.groups);

@@ -176,7 +176,7 @@ static Kernel *norm_finish(KB *kb, Norm *m, KernelTarget target)
 static KB *norm_begin(Arena *arena, KernelTarget target, const NormGeom *g, const char *name,
                       const char *what)
 {
-    KB *kb = kb_begin(arena, name, (g->c + target.lanes - 1) / target.lanes);
+    KB *kb = kb_begin(arena, name, div_up(g->c, target.lanes));
     kb_title(kb, "batch normalisation, %s, %lld pixels of (%lld,%lld)", what, (long long)g->pixels,
              (long long)g->n, (long long)g->c);
     return kb;

@@ -153,7 +153,7 @@ static void pool_pixels(KB *kb, const Pool *p, Split split, int lanes)
 static Kernel *pool_kernel(Arena *arena, KernelTarget target, Pool p, bool taps)
 {
     const PoolGeom *g = p.g;
-    int64_t vectors = (g->nc + target.lanes - 1) / target.lanes;
+    int64_t vectors = div_up(g->nc, target.lanes);
     bool by_pixel = !p.grad && g->dh * g->dw >= MIN_PIXELS;
     Split split = split_even(by_pixel ? g->dh * g->dw : vectors, MAX_TASKS);
     KB *kb = kb_begin(arena, p.grad ? "pool_grad" : "pool", split.groups);
@@ -217,7 +217,7 @@ static void global_max_grad_vector(KB *kb, KVal index, int lanes, int active, vo
 Kernel *kernel_global_max_grad(Arena *arena, KernelTarget target, int64_t pixels, int64_t nc,
                                bool accumulate)
 {
-    int64_t vectors = (nc + target.lanes - 1) / target.lanes;
+    int64_t vectors = div_up(nc, target.lanes);
     Split split = split_even(vectors, 32);
     KB *kb = kb_begin(arena, "global_max_grad", split.groups);
     kb_title(kb, "gradient of the maximum over %lld pixels", (long long)pixels);

@@ -141,20 +141,20 @@ double tile_share(int64_t rows, int tile_rows, int64_t cols, int64_t panel, int 
     int vectors = (int)(panel / lanes);
     int64_t full = rows / tile_rows, rest = rows % tile_rows;
     int64_t cost = full * step_cost(tile_rows, vectors) + (rest ? step_cost(rest, vectors) : 0);
-    int64_t panels = (cols + panel - 1) / panel;
+    int64_t panels = div_up(cols, panel);
     return (double)(rows * vectors) / (double)cost * (double)cols / (double)(panels * panel);
 }
 
 int64_t kernel_panel(KernelTarget target, int64_t cols)
 {
-    int64_t vectors = (cols + target.lanes - 1) / target.lanes;
+    int64_t vectors = div_up(cols, target.lanes);
     int64_t v = vectors == 1 ? 1 : vectors % 3 == 0 && target.registers >= 32 ? 3 : 2;
     return v * target.lanes;
 }
 
 int64_t kernel_panel_size(int64_t rows, int64_t cols, int64_t panel)
 {
-    return (cols + panel - 1) / panel * rows * panel;
+    return div_up(cols, panel) * rows * panel;
 }
 
 enum { SMALL_STEP = 16 * 1024 /* operations: some microseconds */ };
@@ -167,7 +167,7 @@ int64_t tasks_for(int64_t operations, int64_t most)
 /* n things in runs of `each`. */
 static Split runs_of(int64_t n, int64_t each)
 {
-    return (Split){.n = n, .groups = (n + each - 1) / each, .each = each};
+    return (Split){.n = n, .groups = div_up(n, each), .each = each};
 }
 
 /* What the busier of two cores gets, each taking half of the runs. */
@@ -180,9 +180,9 @@ static int64_t half_load(Split s)
 Split split_even(int64_t n, int64_t max_groups)
 {
     int64_t groups = n < max_groups ? n : max_groups;
-    Split best = runs_of(n, (n + groups - 1) / groups);
+    Split best = runs_of(n, div_up(n, groups));
     for (int64_t g = groups - 1; g >= 1 && g * 2 >= groups; g--) {
-        Split s = runs_of(n, (n + g - 1) / g);
+        Split s = runs_of(n, div_up(n, g));
         if (half_load(s) < half_load(best))
             best = s;
     }
@@ -222,15 +222,15 @@ int64_t flat_tasks(int64_t n, int lanes, int64_t *each)
 {
     int64_t size = tasks_for(n / lanes, 2) == 1 ? n : FLAT_TASK;
     if (n / size > FLAT_MAX_TASKS)
-        size = (n / FLAT_MAX_TASKS + lanes - 1) / lanes * lanes;
+        size = div_up(n / FLAT_MAX_TASKS, lanes) * lanes;
     *each = size;
-    return (n + size - 1) / size;
+    return div_up(n, size);
 }
 
 void flat_loop(KB *kb, int64_t n, int64_t each, int lanes, VectorBody body, void *arg)
 {
     KVal task = kb_task(kb);
-    int64_t tasks = (n + each - 1) / each, rest = n % each;
+    int64_t tasks = div_up(n, each), rest = n % each;
     if (tasks == 1) {
         vector_loop(kb, kb_i(kb, 0), n, lanes, body, arg);
         return;

@@ -7,16 +7,13 @@
 enum {
     TILE_MAX_ROWS = 16,
     TILE_MAX_VECTORS = 4,
-    L1_WAY = 4096, /* bytes; on all machines with pages of 4 KiB */
-    L1_WAYS = 8,   /* or more */
-    VECTOR = 16    /* lanes that operations are counted in: choices are the same on all machines */
+    L1_WAY = 4096,    /* bytes; on all machines with pages of 4 KiB */
+    L1_WAYS = 8,      /* or more */
+    COLUMN_TASKS = 8, /* of a step of a Dense layer's training: each has some of its columns */
+    CORE_PARTS = 2,   /* runs of tasks with memory of their own: cores need not share a cache */
+    TRANSPOSED_AT_ONCE = 4, /* columns side by side, so that what one load brings is used at once */
+    VECTOR = 16 /* lanes that operations are counted in: choices are the same on all machines */
 };
-
-/* How many parts of size `part` hold n things. */
-static inline int64_t div_up(int64_t n, int64_t part)
-{
-    return (n + part - 1) / part;
-}
 
 /* rows x vectors accumulators. */
 typedef struct Tile {

@@ -118,7 +118,7 @@ Kernel *kernel_bias_update(Arena *arena, KernelTarget target, int64_t rows, int6
                            const KernelOptimizer *optimizer)
 {
     int lanes = target.lanes;
-    int64_t vectors = (c + lanes - 1) / lanes;
+    int64_t vectors = div_up(c, lanes);
     Split split = split_even(vectors, tasks_for((rows + 16) * vectors, vectors));
     KB *kb = kb_begin(arena, "bias_update", split.groups);
     kb_title(kb, "sum of (%lld,%lld) over rows, optimizer on the bias", (long long)rows,

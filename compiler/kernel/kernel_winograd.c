@@ -333,7 +333,7 @@ static void block_body(const Winograd *w, KernelTarget target, KVal block, KVal 
         kb_end(kb);
     }
     if (rest > 0) {
-        int vectors = (int)((rest + w->lanes - 1) / w->lanes);
+        int vectors = (int)div_up(rest, w->lanes);
         kb_if(kb, kb_iop(kb, K_ILT, kb_i(kb, full), hi));
         block_panel(w, target, block, kb_i(kb, full), vectors,
                     (int)(rest - (vectors - 1) * w->lanes));

@@ -23,7 +23,7 @@ void lower_act_backward_in_place(Lower *lw, const Node *node)
     bool rows = n == lw->batch * c && c % lw->target.lanes == 0;
     Kernel *k = rows ? kernel_act_grad_rows(arena, lw->target, lw->batch, c, act)
                      : kernel_act_grad(arena, lw->target, n, act, true, false);
-    const char *name = arena_printf(lw->ctx->arena, "%s.activation_grad", node->name);
+    const char *name = arena_printf(arena, "%s.activation_grad", node->name);
     lower_step_args(lw, name, k, 0, lower_value(lw, node->id), lower_grad(lw, node->id));
 }
 

@@ -7,13 +7,6 @@
 #include "compiler/layers/lower_norm.h"
 #include "compiler/layers/window.h"
 
-/* Pixels of a value, of which every `live`th is stored, counted in those; more than there are,
- * where only the first is read. */
-static int64_t whole_parts(int64_t pixels, int64_t live)
-{
-    return (pixels + live - 1) / live;
-}
-
 static ConvGeom geom_of(const Lower *lw, const Node *node)
 {
     const Fusion *f = &lw->fusion[node->id], *from = &lw->fusion[f->source],
@@ -23,6 +16,7 @@ static ConvGeom geom_of(const Lower *lw, const Node *node)
     const LayerAttrs *a = &node->attrs;
     int64_t pad_t = window_pad(whole.h * f->up_h, a->kernel[0], a->strides[0], a->padding);
     int64_t pad_l = window_pad(whole.w * f->up_w, a->kernel[1], a->strides[1], a->padding);
+    /* Strides count the pixels that are stored: where only the first is, more than there are. */
     return (ConvGeom){.n = lw->batch,
                       .sh = s.h * f->up_h,
                       .sw = s.w * f->up_w,
@@ -32,21 +26,13 @@ static ConvGeom geom_of(const Lower *lw, const Node *node)
                       .dc = d.c,
                       .kh = a->kernel[0],
                       .kw = a->kernel[1],
-                      .stride_h = whole_parts(a->strides[0] * to->live_h, from->live_h),
-                      .stride_w = whole_parts(a->strides[1] * to->live_w, from->live_w),
+                      .stride_h = div_up(a->strides[0] * to->live_h, from->live_h),
+                      .stride_w = div_up(a->strides[1] * to->live_w, from->live_w),
                       .pad_t = f->pad_t + pad_t,
                       .pad_l = f->pad_l + pad_l,
                       .up_h = f->up_h,
                       .up_w = f->up_w,
                       .dst_stride = d.c};
-}
-
-/* Live multiply-adds of a batch. */
-static int64_t macs_of(const ConvGeom *g)
-{
-    WindowAxis h = {g->kh, g->stride_h, g->pad_t, g->sh, g->dh};
-    WindowAxis w = {g->kw, g->stride_w, g->pad_l, g->sw, g->dw};
-    return window_live_taps(&h) * window_live_taps(&w) * g->sc * g->dc * g->n;
 }
 
 /* Taps lo .. hi-1 along one axis that some output position reaches. */
@@ -305,8 +291,7 @@ static BufId residual_pixels(Lower *lw, const Node *node, const ConvGeom *g)
     const Fusion *f = &lw->fusion[node->id], *from = &lw->fusion[f->residual],
                  *to = &lw->fusion[f->last];
     BufId whole = lower_value(lw, f->residual);
-    int64_t every_h = whole_parts(to->live_h, from->live_h),
-            every_w = whole_parts(to->live_w, from->live_w);
+    int64_t every_h = div_up(to->live_h, from->live_h), every_w = div_up(to->live_w, from->live_w);
     if (every_h == 1 && every_w == 1)
         return whole;
     Arena *arena = lw->ctx->arena;
@@ -334,7 +319,7 @@ static void forward_frozen(Lower *lw, const Node *node)
     ConvOptions o = {.bias = folded.bias || folded.has_norm, .residual = f->residual != NODE_NONE};
     o.act = lower_act(f->act == NODE_NONE ? node : &graph->nodes.at[f->act]);
     Arena *arena = lw->ctx->arena;
-    int64_t macs = macs_of(&g);
+    int64_t macs = (int64_t)lower_macs(&g);
     BufId args[5], n = 0;
     args[n++] = choose_form(lw, node, &g, macs, lower_value(lw, f->source), &folded);
     o.bfloat16 = folded.pairs;
@@ -357,11 +342,11 @@ void conv2d_forward(Lower *lw, const Node *node)
         return;
     }
     ConvGeom g = geom_of(lw, node);
-    lower_matrix_forward(lw, node, &g, (uint64_t)macs_of(&g));
+    lower_matrix_forward(lw, node, &g);
 }
 
 void conv2d_backward(Lower *lw, const Node *node)
 {
     ConvGeom g = geom_of(lw, node);
-    lower_matrix_backward(lw, node, &g, (uint64_t)macs_of(&g));
+    lower_matrix_backward(lw, node, &g);
 }

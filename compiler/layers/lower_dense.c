@@ -26,13 +26,13 @@ static ConvGeom geom_of(const Lower *lw, const Node *node)
 void dense_forward(Lower *lw, const Node *node)
 {
     ConvGeom g = geom_of(lw, node);
-    lower_matrix_forward(lw, node, &g, (uint64_t)(g.n * g.sc * g.dc));
+    lower_matrix_forward(lw, node, &g);
 }
 
 void dense_backward(Lower *lw, const Node *node)
 {
     ConvGeom g = geom_of(lw, node);
-    lower_matrix_backward(lw, node, &g, (uint64_t)(g.n * g.sc * g.dc));
+    lower_matrix_backward(lw, node, &g);
 }
 
 void flatten_forward(Lower *lw, const Node *node)

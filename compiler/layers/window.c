@@ -9,7 +9,7 @@ int64_t window_live_taps(const WindowAxis *axis)
         int64_t before = axis->pad - tap, last = axis->size - 1 + before;
         if (last < 0)
             continue;
-        int64_t from = before > 0 ? (before + axis->stride - 1) / axis->stride : 0;
+        int64_t from = before > 0 ? div_up(before, axis->stride) : 0;
         int64_t end = last / axis->stride + 1;
         if (end > axis->count)
             end = axis->count;

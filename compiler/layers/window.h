@@ -9,7 +9,7 @@
 static inline int64_t window_count(int64_t size, int64_t window, int64_t stride, int padding)
 {
     if (padding == PAD_SAME)
-        return (size + stride - 1) / stride;
+        return div_up(size, stride);
     return size < window ? 0 : (size - window) / stride + 1;
 }
 

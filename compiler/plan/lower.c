@@ -59,8 +59,8 @@ Shape lower_shape(const Lower *lw, NodeId node)
     const Fusion *f = &lw->fusion[node];
     if (f->inside)
         return s;
-    s.h = (s.h + f->live_h - 1) / f->live_h;
-    s.w = (s.w + f->live_w - 1) / f->live_w;
+    s.h = div_up(s.h, f->live_h);
+    s.w = div_up(s.w, f->live_w);
     return s;
 }
 

@@ -90,7 +90,7 @@ static uint64_t cache_bytes(const Plan *plan, int64_t n)
 
 static uint64_t runs(const PlanPhase *phase, int64_t n)
 {
-    return n <= 0 ? 0 : (uint64_t)((n + phase->batch - 1) / phase->batch);
+    return n <= 0 ? 0 : (uint64_t)div_up(n, phase->batch);
 }
 
 /* The slower of computing and of moving weights. */

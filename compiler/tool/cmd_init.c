@@ -123,8 +123,8 @@ static void choose_shape(Init *init)
     init->height = h < LARGEST_SIDE ? h : LARGEST_SIDE;
     init->width = w < LARGEST_SIDE ? w : LARGEST_SIDE;
     init->channels = init->grey && !init->backbone->preprocessing ? 1 : 3;
-    int64_t up_h = (init->backbone->min_height + init->height - 1) / init->height;
-    int64_t up_w = (init->backbone->min_width + init->width - 1) / init->width;
+    int64_t up_h = div_up(init->backbone->min_height, init->height);
+    int64_t up_w = div_up(init->backbone->min_width, init->width);
     init->upsampling = up_h > up_w ? up_h : up_w;
 }
 
